@@ -1,0 +1,114 @@
+import type { Message, MessageExt, SendResult } from './message.js';
+
+/**
+ * All that the Nest side knows of a broker. The embedded broker implements it; a client of a real cluster can, too.
+ * What an engine can't do is false in {@link EngineCapabilities} and refused with a named error at start.
+ */
+export interface MessageEngine {
+  readonly capabilities: EngineCapabilities;
+  /** Opens the store and recovers it. After this, sends are taken. */
+  start(): Promise<void>;
+  /** Stops everything, flushes offsets and log, frees the store. A second call waits for the first. */
+  close(): Promise<void>;
+
+  /** Resolves when the message is stored as durably as was asked (default: on disk). */
+  send(message: Message, options?: SendOptions): Promise<SendResult>;
+
+  /** Stores a half message: on disk, and invisible until {@link endTransaction} commits it. */
+  sendHalf(message: Message, producerGroup: string, options?: SendOptions): Promise<HalfSendResult>;
+  /** The second phase. UNKNOWN leaves the decision to the check-back. */
+  endTransaction(transactionId: string, state: TransactionState): Promise<void>;
+  /**
+   * Says who is asked about half messages of a producer group whose second phase is missing. Check-backs of a group wait
+   * until it has a checker. Returns a function that takes the checker away.
+   */
+  registerTransactionChecker(producerGroup: string, checker: TransactionChecker): () => void;
+
+  /** Adds a member to a consumer group. Resolves when its start positions are fixed and it takes part in the sharing of queues. */
+  subscribe(spec: ConsumerSpec): Promise<Consumer>;
+}
+
+export interface EngineCapabilities {
+  readonly delayLevels: boolean;
+  readonly transactions: boolean;
+}
+
+export interface SendOptions {
+  /** Bounds the whole call, in milliseconds. Default 3000. The message may still be stored after a timeout. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What becomes of a half message. */
+export type TransactionState = 'COMMIT' | 'ROLLBACK' | 'UNKNOWN';
+
+export interface HalfSendResult extends SendResult {
+  readonly transactionId: string;
+}
+
+/** Asked about one half message; a throw counts as UNKNOWN. The message's topic is the one it was sent to. */
+export type TransactionChecker = (half: MessageExt) => TransactionState | Promise<TransactionState>;
+
+/** CLUSTERING: each message to one member of the group. BROADCASTING: each message to every member. */
+export type MessageModel = 'CLUSTERING' | 'BROADCASTING';
+/** CONCURRENTLY: several messages at once. ORDERLY: one at a time per queue, in order, also through retries. */
+export type ConsumeMode = 'CONCURRENTLY' | 'ORDERLY';
+/** Where a group without a stored offset begins. */
+export type ConsumeFromWhere = 'CONSUME_FROM_LAST_OFFSET' | 'CONSUME_FROM_FIRST_OFFSET' | 'CONSUME_FROM_TIMESTAMP';
+
+export interface MessageSelector {
+  readonly type: 'TAG' | 'SQL92';
+  /** TAG: `*`, or tags joined by `||`. */
+  readonly expression: string;
+}
+
+/** One member of a consumer group. */
+export interface ConsumerSpec {
+  readonly group: string;
+  readonly messageModel: MessageModel;
+  readonly consumeFromWhere: ConsumeFromWhere;
+  /** For CONSUME_FROM_TIMESTAMP: epoch ms. Default: half an hour before the subscription. */
+  readonly consumeTimestampMs?: number | undefined;
+  readonly subscriptions: readonly SubscriptionSpec[];
+}
+
+/** What a member does with one topic. */
+export interface SubscriptionSpec {
+  readonly topic: string;
+  readonly selector: MessageSelector;
+  readonly consumeMode: ConsumeMode;
+  /** Handlers that run at the same time. */
+  readonly concurrency: number;
+  /** Retries after the first delivery. −1: 16 (concurrent), without end (orderly). */
+  readonly maxReconsumeTimes: number;
+  /** Wait before a concurrent retry: −1 dead letter at once, 0 level 3 + attempt, 1..18 that level always. */
+  readonly delayLevelWhenNextConsume: number;
+  /** Most messages that are fetched ahead of the handlers, per queue. */
+  readonly pullThresholdForQueue: number;
+  /** Most bytes that are fetched ahead of the handlers, per queue. */
+  readonly pullThresholdSizeForQueueBytes: number;
+  readonly handler: MessageHandler;
+}
+
+/**
+ * Handles one message. Return (or resolve) → done. Throw (or reject) → retry. Throw `NonRetryableError` → dead letter at once.
+ * Return {@link RECONSUME_LATER} → retry, without an error in the log.
+ */
+export type MessageHandler = (message: MessageExt) => unknown;
+
+/** A handler's return value that asks for a retry. */
+export const RECONSUME_LATER: unique symbol = Symbol('RECONSUME_LATER');
+
+/** A member of a consumer group that has been added. */
+export interface Consumer {
+  readonly group: string;
+  /** No new handler is started; running ones go on. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Leaves the group: no new handlers, then waits for running ones, at most `timeoutMs`, then commits the offsets.
+   * Messages whose handler did not end in time come again.
+   *
+   * @returns how many handlers were still running at the end of the time
+   */
+  close(options: { readonly timeoutMs: number }): Promise<number>;
+}

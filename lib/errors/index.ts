@@ -1,0 +1,22 @@
+import * as listenerErrors from './listener.errors.js';
+import * as messageErrors from './message.errors.js';
+import * as optionErrors from './option.errors.js';
+import type { ErrorDefinition } from './rocket-error.js';
+import * as storeErrors from './store.errors.js';
+import * as transactionErrors from './transaction.errors.js';
+
+export * from './listener.errors.js';
+export * from './message.errors.js';
+export * from './option.errors.js';
+export { RocketError, type ErrorDefinition, type ErrorFields } from './rocket-error.js';
+export * from './store.errors.js';
+export * from './transaction.errors.js';
+
+const families: readonly object[] = [listenerErrors, messageErrors, optionErrors, storeErrors, transactionErrors];
+
+/** Every error that nestjs-rocket throws, by code. docs/errors.md is checked against it. */
+export const ERROR_TABLE: readonly ErrorDefinition<never>[] = families
+  .flatMap((family): unknown[] => Object.values(family))
+  .filter((value): value is { definition: ErrorDefinition<never> } => typeof value === 'function' && 'definition' in value)
+  .map((errorClass) => errorClass.definition)
+  .toSorted((a, b) => (a.code < b.code ? -1 : 1));

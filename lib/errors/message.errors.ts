@@ -1,0 +1,57 @@
+import { defineError } from './rocket-error.js';
+
+export class MessageIllegalError extends defineError<{ field: string; value: unknown; reason: string }>({
+  code: 'MESSAGE_ILLEGAL',
+  meaning: 'A message, or an argument of a send, breaks a rule of RocketMQ. Nothing was stored.',
+  remedy: 'Correct the field and send again.',
+  message: ({ field, value, reason }) => `The message was refused: ${field} is ${describe(value)}, but ${reason}.`,
+}) {}
+
+export class MessageTooLargeError extends defineError<{ field: string; sizeBytes: number; limitBytes: number }>({
+  code: 'MESSAGE_TOO_LARGE',
+  meaning: 'The body or the properties of a message are over their limit. Nothing was stored.',
+  remedy: 'Send less, or store the data elsewhere and send a reference.',
+  message: ({ field, sizeBytes, limitBytes }) => `The message was refused: its ${field} is ${sizeBytes} bytes, the limit is ${limitBytes}.`,
+}) {}
+
+export class SendTimeoutError extends defineError<{ topic: string; timeoutMs: number }>({
+  code: 'SEND_TIMEOUT',
+  meaning: 'A send was not acknowledged within its timeout. The message may still be stored.',
+  remedy: 'Send again if a repeated message does no harm, or raise timeoutMs.',
+  message: ({ topic, timeoutMs }) => `The send to topic "${topic}" was not acknowledged within ${timeoutMs} ms.`,
+}) {}
+
+export class TopicNotExistError extends defineError<{ topic: string }>({
+  code: 'TOPIC_NOT_EXIST',
+  meaning: 'The topic does not exist and topics are not created by sending.',
+  remedy: 'Create the topic, correct its name, or set autoCreateTopics to true.',
+  message: ({ topic }) => `Topic "${topic}" does not exist and autoCreateTopics is false.`,
+}) {}
+
+export class NoPermissionError extends defineError<{ topic: string; operation: 'send' | 'consume' }>({
+  code: 'NO_PERMISSION',
+  meaning: 'The permission of the topic forbids this operation.',
+  remedy: "Change the topic's permission, or use another topic.",
+  message: ({ topic, operation }) => `Topic "${topic}" does not permit to ${operation}.`,
+}) {}
+
+/**
+ * Thrown by a handler to say that trying again is of no use: the message becomes a dead letter at once.
+ */
+export class NonRetryableError extends Error {
+  readonly code = 'NON_RETRYABLE';
+
+  constructor(message = 'This message can never be handled.', options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'NonRetryableError';
+  }
+}
+
+/** A value in an error text: short, and never empty. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`;
+  return `a value of type ${Object.prototype.toString.call(value).slice(8, -1)}`;
+}

@@ -1,0 +1,16 @@
+import { describe } from './message.errors.js';
+import { defineError } from './rocket-error.js';
+
+export class InvalidOptionError extends defineError<{ option: string; value: unknown; expected: string }>({
+  code: 'INVALID_OPTION',
+  meaning: 'An option of the module or of the broker has a value that can not be used.',
+  remedy: 'Correct the option, or leave it out to use its default.',
+  message: ({ option, value, expected }) => `Option ${option} is ${describe(value)}, but must be ${expected}.`,
+}) {}
+
+export class UnsupportedByEngineError extends defineError<{ feature: string }>({
+  code: 'UNSUPPORTED_BY_ENGINE',
+  meaning: 'The engine in use can not do what was asked.',
+  remedy: 'Leave the feature out, or use an engine that has it.',
+  message: ({ feature }) => `This engine does not support ${feature}.`,
+}) {}

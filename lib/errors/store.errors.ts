@@ -1,0 +1,45 @@
+import { defineError } from './rocket-error.js';
+
+export class StoreLockedError extends defineError<{ path: string; ownerPid: number | undefined }>({
+  code: 'STORE_LOCKED',
+  meaning: 'Another broker has this store open.',
+  remedy: 'Stop that process, or give this one a store path of its own.',
+  message: ({ path, ownerPid }) =>
+    `The store at "${path}" is in use by ${ownerPid === undefined ? 'another process' : `process ${ownerPid}`}.`,
+}) {}
+
+export class StoreCorruptError extends defineError<{ file: string; offset: number; reason: string }>({
+  code: 'STORE_CORRUPT',
+  meaning: 'A file of the store holds something that no writer puts there. The store is left as it is.',
+  remedy: 'Keep a copy of the directory, then restore a backup or repair the store explicitly.',
+  message: ({ file, offset, reason }) => `The store file "${file}" is corrupt at byte ${offset}: ${reason}.`,
+}) {}
+
+export class StoreFormatError extends defineError<{ file: string; expected: string; found: string }>({
+  code: 'STORE_FORMAT',
+  meaning: "A file of the store does not fit the store's options, such as the size of its segment files.",
+  remedy: 'Open the store with the options that it was written with.',
+  message: ({ file, expected, found }) => `The store file "${file}" does not fit: expected ${expected}, found ${found}.`,
+}) {}
+
+export class StoreUnusableError extends defineError<{ path: string; reason: string }>({
+  code: 'STORE_UNUSABLE',
+  meaning: 'The store directory cannot be made, read or written.',
+  remedy: 'Give a directory that this process may read and write.',
+  message: ({ path, reason }) => `The store at "${path}" cannot be used: ${reason}.`,
+}) {}
+
+export class StoreClosedError extends defineError<{ operation: string; state: string }>({
+  code: 'STORE_CLOSED',
+  meaning: 'The broker has not been started, is closing, or is closed.',
+  remedy: 'Start the broker first, and stop using it before it is closed.',
+  message: ({ operation, state }) => `Can't ${operation}: the broker is ${state}.`,
+}) {}
+
+export class StoreWriteFailedError extends defineError<{ file: string; operation: string; reason: string }>({
+  code: 'STORE_WRITE_FAILED',
+  meaning:
+    'Writing or syncing the commit log failed. What is on disk is no longer certain, so the broker takes no more sends; what was acknowledged before is safe.',
+  remedy: 'Mend the disk and restart the process: opening recovers what is on disk.',
+  message: ({ file, operation, reason }) => `The store failed to ${operation} "${file}": ${reason}.`,
+}) {}
