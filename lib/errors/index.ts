@@ -17,6 +17,8 @@ const families: readonly object[] = [listenerErrors, messageErrors, optionErrors
 /** Every error that nestjs-rocket throws, by code. docs/errors.md is checked against it. */
 export const ERROR_TABLE: readonly ErrorDefinition<never>[] = families
   .flatMap((family): unknown[] => Object.values(family))
-  .filter((value): value is { definition: ErrorDefinition<never> } => typeof value === 'function' && 'definition' in value)
+  .filter(
+    (value): value is { definition: ErrorDefinition<never> } => typeof value === 'function' && 'definition' in value,
+  )
   .map((errorClass) => errorClass.definition)
   .toSorted((a, b) => (a.code < b.code ? -1 : 1));

@@ -11,7 +11,8 @@ export class MessageTooLargeError extends defineError<{ field: string; sizeBytes
   code: 'MESSAGE_TOO_LARGE',
   meaning: 'The body or the properties of a message are over their limit. Nothing was stored.',
   remedy: 'Send less, or store the data elsewhere and send a reference.',
-  message: ({ field, sizeBytes, limitBytes }) => `The message was refused: its ${field} is ${sizeBytes} bytes, the limit is ${limitBytes}.`,
+  message: ({ field, sizeBytes, limitBytes }) =>
+    `The message was refused: its ${field} is ${sizeBytes} bytes, the limit is ${limitBytes}.`,
 }) {}
 
 export class SendTimeoutError extends defineError<{ topic: string; timeoutMs: number }>({

@@ -6,15 +6,16 @@ export type ErrorFields = Readonly<Record<string, unknown>>;
  *
  * Match on `code` (stable, listed in docs/errors.md) or on the class; the text is for people and may change.
  */
-export abstract class RocketError<Fields extends object = ErrorFields> extends Error {
+export class RocketError<Fields extends object = ErrorFields> extends Error {
   /** Stable, upper-case identifier of this kind of error. */
-  abstract readonly code: string;
+  readonly code: string;
   /** What the error is about, as data: names, values, limits. */
   readonly fields: Readonly<Fields>;
 
-  constructor(message: string, fields: Fields, cause?: unknown) {
+  constructor(code: string, message: string, fields: Fields, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
+    this.code = code;
     this.fields = Object.freeze({ ...fields });
   }
 }
@@ -40,10 +41,9 @@ export interface RocketErrorClass<Fields extends object> {
 export function defineError<Fields extends object>(definition: ErrorDefinition<Fields>): RocketErrorClass<Fields> {
   return class extends RocketError<Fields> {
     static readonly definition = definition;
-    readonly code = definition.code;
 
     constructor(fields: Fields, cause?: unknown) {
-      super(`${definition.message(fields)} ${definition.remedy}`, fields, cause);
+      super(definition.code, `${definition.message(fields)} ${definition.remedy}`, fields, cause);
     }
   };
 }

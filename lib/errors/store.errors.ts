@@ -19,7 +19,8 @@ export class StoreFormatError extends defineError<{ file: string; expected: stri
   code: 'STORE_FORMAT',
   meaning: "A file of the store does not fit the store's options, such as the size of its segment files.",
   remedy: 'Open the store with the options that it was written with.',
-  message: ({ file, expected, found }) => `The store file "${file}" does not fit: expected ${expected}, found ${found}.`,
+  message: ({ file, expected, found }) =>
+    `The store file "${file}" does not fit: expected ${expected}, found ${found}.`,
 }) {}
 
 export class StoreUnusableError extends defineError<{ path: string; reason: string }>({

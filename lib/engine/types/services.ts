@@ -1,7 +1,14 @@
 import type { Clock } from './clock.js';
 import type { EngineLogger } from './logger.js';
 import type { Random } from './random.js';
-import type { Activity, MessageStore, StateDirectory, StoredRecord, SubscriptionGroupTable, TopicTable } from './store.js';
+import type {
+  Activity,
+  MessageStore,
+  StateDirectory,
+  StoredRecord,
+  SubscriptionGroupTable,
+  TopicTable,
+} from './store.js';
 
 /** What every service of the broker is built on. */
 export interface ServiceContext {

@@ -163,7 +163,10 @@ export interface StateDirectory {
    * @param options.snapshot gives the content to write, as strict JSON data
    * @param options.flushIntervalMs a change is on disk after this time at the latest
    */
-  open(name: string, options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number }): Promise<StateFile>;
+  open(
+    name: string,
+    options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number },
+  ): Promise<StateFile>;
 }
 
 /** A JSON file that a service keeps its state in. Flushed and closed with the directory. */
