@@ -1,3 +1,5 @@
+import * as converterErrors from './converter.errors.js';
+import * as filterErrors from './filter.errors.js';
 import * as listenerErrors from './listener.errors.js';
 import * as messageErrors from './message.errors.js';
 import * as optionErrors from './option.errors.js';
@@ -5,6 +7,8 @@ import type { ErrorDefinition } from './rocket-error.js';
 import * as storeErrors from './store.errors.js';
 import * as transactionErrors from './transaction.errors.js';
 
+export * from './converter.errors.js';
+export * from './filter.errors.js';
 export * from './listener.errors.js';
 export * from './message.errors.js';
 export * from './option.errors.js';
@@ -12,7 +16,15 @@ export { RocketError, type ErrorDefinition, type ErrorFields } from './rocket-er
 export * from './store.errors.js';
 export * from './transaction.errors.js';
 
-const families: readonly object[] = [listenerErrors, messageErrors, optionErrors, storeErrors, transactionErrors];
+const families: readonly object[] = [
+  converterErrors,
+  filterErrors,
+  listenerErrors,
+  messageErrors,
+  optionErrors,
+  storeErrors,
+  transactionErrors,
+];
 
 /** Every error that nestjs-rocket throws, by code. docs/errors.md is checked against it. */
 export const ERROR_TABLE: readonly ErrorDefinition<never>[] = families

@@ -9,6 +9,40 @@ export class GroupConflictError extends defineError<{ group: string; topic: stri
     `Consumer group "${group}" would consume topic "${topic}" in two ways: ${difference}.`,
 }) {}
 
+export class ListenerConflictError extends defineError<{
+  group: string;
+  topics: readonly string[];
+  first: string;
+  second: string;
+  difference: string;
+}>({
+  code: 'LISTENER_CONFLICT',
+  meaning: 'Two listeners of one app can not both belong to the same consumer group. The app does not start.',
+  remedy: 'Give one of them a consumerGroup of its own.',
+  message: ({ group, topics, first, second, difference }) =>
+    `${first} and ${second} both belong to consumer group "${group}" (topic ${topics.join(', ')}), but ${difference}.`,
+}) {}
+
+export class ListenerInvalidError extends defineError<{ listener: string; reason: string }>({
+  code: 'LISTENER_INVALID',
+  meaning: 'A class or method is decorated as a listener but can not be one. The app does not start.',
+  remedy: 'Correct the class, or take the decorator away.',
+  message: ({ listener, reason }) => `${listener} can not be a listener: ${reason}.`,
+}) {}
+
+export class ListenerOptionError extends defineError<{
+  listener: string;
+  option: string;
+  value: unknown;
+  expected: string;
+}>({
+  code: 'LISTENER_OPTION',
+  meaning: 'An option of a listener has a value that can not be used. The app does not start.',
+  remedy: 'Correct the option in the decorator.',
+  message: ({ listener, option, value, expected }) =>
+    `Option ${option} of ${listener} is ${describe(value)}, but must be ${expected}.`,
+}) {}
+
 export class NameIllegalError extends defineError<{ kind: string; name: unknown; reason: string }>({
   code: 'NAME_ILLEGAL',
   meaning: 'The name of a topic or group breaks the rules of RocketMQ.',

@@ -8,6 +8,19 @@ export class InvalidOptionError extends defineError<{ option: string; value: unk
   message: ({ option, value, expected }) => `Option ${option} is ${describe(value)}, but must be ${expected}.`,
 }) {}
 
+export class UnknownOptionError extends defineError<{
+  owner: string;
+  option: string;
+  nearest: string | undefined;
+  known: readonly string[];
+}>({
+  code: 'UNKNOWN_OPTION',
+  meaning: 'An option is given that does not exist. It would have no effect.',
+  remedy: 'Correct its name, or leave it out.',
+  message: ({ owner, option, nearest, known }) =>
+    `${owner} has no option ${option}. ${nearest === undefined ? `It knows ${known.join(', ')}.` : `Did you mean ${nearest}?`}`,
+}) {}
+
 export class UnsupportedByEngineError extends defineError<{ feature: string }>({
   code: 'UNSUPPORTED_BY_ENGINE',
   meaning: 'The engine in use can not do what was asked.',

@@ -44,3 +44,10 @@ export class StoreWriteFailedError extends defineError<{ file: string; operation
   remedy: 'Mend the disk and restart the process: opening recovers what is on disk.',
   message: ({ file, operation, reason }) => `The store failed to ${operation} "${file}": ${reason}.`,
 }) {}
+
+export class DiskFullError extends defineError<{ path: string }>({
+  code: 'DISK_FULL',
+  meaning: 'The disk of the store has no room left. The message was not stored; nothing that was stored is lost.',
+  remedy: 'Make room, or shorten the retention. Sending works again as soon as there is room.',
+  message: ({ path }) => `The disk that holds the store at "${path}" is full.`,
+}) {}

@@ -38,6 +38,12 @@ export interface AppendedRecord {
   readonly storeTimestampMs: number;
 }
 
+/** Told how an append ended; for callers that need no promise of their own. */
+export interface AppendWaiter {
+  onStored(record: AppendedRecord): void;
+  onFailed(error: unknown): void;
+}
+
 /** One entry of a consume queue. */
 export interface QueueEntry {
   readonly queueOffset: number;
@@ -104,6 +110,8 @@ export type ArrivalListener = (queueId: number, queueOffset: number) => void;
 export interface MessageStore {
   /** Puts a record at the end of the log. Resolves when it is as durable as the draft asks. */
   append(draft: RecordDraft): Promise<AppendedRecord>;
+  /** As {@link append}, without a promise: the waiter is called once, maybe before this returns. */
+  submit(draft: RecordDraft, waiter: AppendWaiter): void;
   /** Messages of one queue, in order. What is in memory is answered at once, without a promise. */
   pull(request: PullRequest): MaybePromise<PullBatch>;
   /** The entries of one queue from `offset` on, at most `maxCount`, without reading the records. */

@@ -1,0 +1,129 @@
+// Builds and drives the Java program under interop/java. One call of `runRealBroker` is one JVM with one broker over one store directory.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const javaDir = fileURLToPath(new URL('../java/', import.meta.url));
+const classpathFile = path.join(javaDir, 'target', 'classpath.txt');
+
+// What RocketMQ's own start scripts open for it: the store unmaps its files through JDK internals.
+const jvmOptions = [
+  '-Xmx1g',
+  '-XX:+UseSerialGC',
+  '-XX:TieredStopAtLevel=1',
+  '--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED',
+  '--add-opens=java.base/java.nio=ALL-UNNAMED',
+  '--add-opens=java.base/sun.nio.ch=ALL-UNNAMED',
+  '--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED',
+  '-Dio.netty.tryReflectionSetAccessible=true',
+];
+
+/**
+ * Says what is missing for running a real broker.
+ *
+ * @returns {string | undefined} a sentence, or undefined when all is there
+ */
+export function whatIsMissing() {
+  for (const [command, args, what] of [
+    ['java', ['-version'], 'a Java runtime (17 or newer)'],
+    ['javac', ['-version'], 'a Java compiler (JDK 17 or newer)'],
+    ['mvn', ['-version'], 'Maven (3.8 or newer)'],
+  ]) {
+    const probe = spawnSync(command, args, { encoding: 'utf8' });
+    if (probe.error !== undefined || probe.status !== 0) {
+      return `${what} is missing: "${command} ${args.join(' ')}" does not run.`;
+    }
+    const version = /(?:version "|javac )(\d+)/.exec(`${probe.stdout}${probe.stderr}`)?.[1];
+    if (command !== 'mvn' && Number(version) < 17) {
+      return `${what} is needed; "${command}" is version ${version}.`;
+    }
+  }
+  return undefined;
+}
+
+/** Compiles the Java program; Maven fetches Apache RocketMQ on the first call. */
+export function buildRealBroker() {
+  if (isUpToDate()) {
+    return;
+  }
+  const built = spawnSync('mvn', ['-q', '-B', 'compile'], { cwd: javaDir, encoding: 'utf8' });
+  if (built.status !== 0) {
+    throw new Error(`Maven could not build ${javaDir}:\n${built.stdout}${built.stderr}`);
+  }
+}
+
+/** The version of Apache RocketMQ that the Java program is built with. */
+export function realBrokerVersion() {
+  const version = /<rocketmq\.version>(.+)<\/rocketmq\.version>/.exec(readFileSync(path.join(javaDir, 'pom.xml'), 'utf8'));
+  return version[1];
+}
+
+function isUpToDate() {
+  if (!existsSync(classpathFile)) {
+    return false;
+  }
+  const builtAtMs = statSync(path.join(javaDir, 'target', 'classes', 'interop', 'Main.class'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = ['pom.xml', 'src/main/resources/rmq.logback.xml'].concat(
+    ['JsonLines', 'Main', 'PlanWriter', 'RealBroker', 'StoreReader'].map((name) => `src/main/java/interop/${name}.java`),
+  );
+  return sources.every((source) => statSync(path.join(javaDir, source)).mtimeMs <= builtAtMs);
+}
+
+/**
+ * Runs one command of the Java program to its end.
+ *
+ * @param {object} request see Main.java; `scratchDir` and `storeDir` must be given
+ * @param {object} [options]
+ * @param {(said: string, child: import('node:child_process').ChildProcess) => void} [options.onSaid] called for each word on stdout
+ * @returns {Promise<{ said: string[], signal: string | null, log: string }>}
+ * @throws when it ends by itself with another code than 0; the error's text has what it printed and the warnings that it logged
+ */
+export async function runRealBroker(request, options = {}) {
+  mkdirSync(request.scratchDir, { recursive: true });
+  const stamp = `${request.command}-${process.hrtime.bigint()}`;
+  const requestFile = path.join(request.scratchDir, `${stamp}.request.json`);
+  const logFile = path.join(request.scratchDir, `${stamp}.log`);
+  writeFileSync(requestFile, JSON.stringify(request));
+  const classpath = [
+    path.join(javaDir, 'target', 'classes'),
+    readFileSync(classpathFile, 'utf8').trim(),
+  ].join(path.delimiter);
+  const child = spawn(
+    'java',
+    [
+      ...jvmOptions,
+      `-Dinterop.logFile=${logFile}`,
+      `-Duser.home=${request.scratchDir}`,
+      `-Drocketmq.client.logRoot=${request.scratchDir}`,
+      '-cp',
+      classpath,
+      'interop.Main',
+      requestFile,
+    ],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  const closed = once(child, 'close');
+  const said = [];
+  const printed = [];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (/^[A-Z]+$/.test(line)) {
+      said.push(line);
+      options.onSaid?.(line, child);
+    } else {
+      printed.push(line);
+    }
+  });
+  createInterface({ input: child.stderr }).on('line', (line) => printed.push(line));
+  const [code, signal] = await closed;
+  const log = existsSync(logFile) ? readFileSync(logFile, 'utf8') : '';
+  if (code !== 0 && signal === null) {
+    const warnings = log.split('\n').filter((line) => / (WARN|ERROR) /.test(line));
+    throw new Error(
+      [`The real broker's process ended with code ${code} at "${request.command}".`, ...printed, ...warnings.slice(-40)].join('\n'),
+    );
+  }
+  return { said, signal, log };
+}

@@ -1,0 +1,75 @@
+import { instanceToPlain } from 'class-transformer';
+import { types } from 'node:util';
+import { PayloadError, describe } from '../errors/index.js';
+
+/**
+ * A payload as JSON text.
+ *
+ * Objects are written as `JSON.stringify` writes them, so `toJSON` is honoured. An instance of a class that uses class-transformer's
+ * decorators is written by `instanceToPlain` instead: what `@Expose` renames and `@Exclude` hides would otherwise not come out right when
+ * the listener's `plainToInstance` reads it. `instanceToPlain` is not used for everything, since it knows nothing of `toJSON` and
+ * tears values such as decimals and ORM documents to pieces.
+ */
+export function toJsonText(payload: unknown): string {
+  refuseWhatJsonLacks(payload);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(payload, replaceValue) as string | undefined;
+  } catch (error) {
+    if (error instanceof PayloadError) throw error;
+    throw new PayloadError({ payload: payloadText(payload), reason: reasonOf(error) }, error);
+  }
+  if (text === undefined) throw new PayloadError({ payload: payloadText(payload), reason: 'its toJSON gives nothing' });
+  return text;
+}
+
+function payloadText(payload: unknown): string {
+  return `The payload, ${describe(payload)},`;
+}
+
+function reasonOf(error: unknown): string {
+  const text = String((error as Error | undefined)?.message ?? error);
+  // The engine's text about a cycle has several lines of drawing; the first says it all.
+  return text.split('\n', 1)[0] ?? text;
+}
+
+function refuseWhatJsonLacks(payload: unknown): void {
+  if (payload === null || ['undefined', 'function', 'symbol', 'bigint'].includes(typeof payload)) {
+    throw new PayloadError({ payload: payloadText(payload), reason: 'JSON has no such value' });
+  }
+  if (typeof payload === 'number' && !Number.isFinite(payload)) {
+    throw new PayloadError({ payload: payloadText(payload), reason: 'JSON has no such number' });
+  }
+}
+
+/** Called by JSON.stringify with the holder of the value as `this`; what it returns is written, and looked into in turn. */
+function replaceValue(this: unknown, key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  // JSON.stringify would write these as {} and lose their content without a word.
+  if (types.isMap(value) || types.isSet(value)) {
+    const kind = types.isMap(value) ? 'a Map' : 'a Set';
+    const where = key === '' ? 'it' : `its "${key}"`;
+    throw new PayloadError({ payload: 'The payload', reason: `${where} is ${kind}, which JSON lacks` });
+  }
+  return hasTransformDecorators(value) ? instanceToPlain(value) : value;
+}
+
+/**
+ * Asks class-transformer about an object of the same class and keys whose values are their own names: if anything comes out
+ * differently, decorators are at work. Its store of decorators is not public, this is the way to ask.
+ */
+function hasTransformDecorators(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null || prototype === Object.prototype) return false;
+  const keys = Object.keys(value);
+  const probe: object = Object.create(prototype as object) as object;
+  for (const key of keys) Object.defineProperty(probe, key, { value: key, enumerable: true });
+  let plain: Record<string, unknown>;
+  try {
+    plain = instanceToPlain(probe);
+  } catch {
+    // Only a @Transform function or an exposed method can stumble over the names.
+    return true;
+  }
+  return Object.keys(plain).length !== keys.length || keys.some((key) => plain[key] !== key);
+}

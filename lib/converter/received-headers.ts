@@ -1,0 +1,51 @@
+import { Property } from '../engine/index.js';
+import { RocketHeaders } from './rocket-headers.js';
+import type { MessageHeaders } from './rocket-message.js';
+
+/** What is known of a message that headers are made of; the rest is known only once it has been stored and read back. */
+export interface ReceivedMessage {
+  readonly topic: string;
+  readonly tags: string | undefined;
+  readonly keys: string | undefined;
+  readonly flag: number;
+  readonly msgId: string;
+  readonly transactionId: string | undefined;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly bornTimestamp?: number | undefined;
+  readonly bornHost?: string | undefined;
+  readonly queueId?: number | undefined;
+  readonly sysFlag?: number | undefined;
+}
+
+/**
+ * Headers of a message for its reader: RocketMQ's fields under `rocketmq_*`, the application's properties under their own names. A
+ * property can not pose as one of RocketMQ's fields.
+ */
+export function receivedHeaders(message: ReceivedMessage): MessageHeaders {
+  const headers: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(message.properties)) {
+    if (!hiddenProperties.has(name)) headers[name] = value;
+  }
+  const fields: [string, unknown][] = [
+    [RocketHeaders.RECEIVED_TOPIC, message.topic],
+    [RocketHeaders.RECEIVED_TAGS, message.tags],
+    [RocketHeaders.RECEIVED_KEYS, message.keys],
+    [RocketHeaders.RECEIVED_FLAG, message.flag],
+    [RocketHeaders.MESSAGE_ID, message.msgId],
+    [RocketHeaders.TRANSACTION_ID, message.transactionId],
+    [RocketHeaders.BORN_TIMESTAMP, message.bornTimestamp],
+    [RocketHeaders.BORN_HOST, message.bornHost],
+    [RocketHeaders.QUEUE_ID, message.queueId],
+    [RocketHeaders.SYS_FLAG, message.sysFlag],
+  ];
+  for (const [name, value] of fields) if (value !== undefined) headers[name] = value;
+  return headers;
+}
+
+/** Spring shows how often a half message was asked about, so it stays visible. */
+const visibleProperties: ReadonlySet<string> = new Set([Property.TRANSACTION_CHECK_TIMES]);
+
+const hiddenProperties: ReadonlySet<string> = new Set([
+  ...Object.values(Property).filter((name) => !visibleProperties.has(name)),
+  ...Object.values(RocketHeaders).filter((name) => name.startsWith('rocketmq_')),
+]);

@@ -1,0 +1,3 @@
+export * from './inject-rocket-template.decorator.js';
+export * from './message-listener.decorator.js';
+export * from './transaction-listener.decorator.js';

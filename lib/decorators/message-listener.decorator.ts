@@ -1,0 +1,93 @@
+import 'reflect-metadata';
+import type { PayloadType } from '../converter/index.js';
+import type { ConsumeFromWhere, ConsumeMode, MessageExt, MessageModel } from '../engine/index.js';
+import { ListenerInvalidError } from '../errors/index.js';
+import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
+
+/** What a listener consumes, and how. Names and defaults are RocketMQ's unless said otherwise. */
+export interface MessageListenerOptions {
+  /** The topic to consume. */
+  readonly topic: string;
+  /** Its members share the messages. Listeners of one group on different topics of an app are one member of it. */
+  readonly consumerGroup: string;
+  /** What `selectorExpression` is. Default `TAG`. */
+  readonly selectorType?: 'TAG' | 'SQL92' | undefined;
+  /** TAG: `*` (default), or tags joined by `||`. SQL92: a condition on the properties. */
+  readonly selectorExpression?: string | undefined;
+  /** CONCURRENTLY (default), or ORDERLY: one at a time per queue, in order, also through retries. */
+  readonly consumeMode?: ConsumeMode | undefined;
+  /** CLUSTERING (default), or BROADCASTING: every member gets every message, and none is retried. One for all listeners of a group. */
+  readonly messageModel?: MessageModel | undefined;
+  /** Handlers that run at the same time. 1 to 10,000, default 20. RocketMQ: `consumeThreadNumber`. */
+  readonly concurrency?: number | undefined;
+  /** Retries after the first delivery, then the message is a dead letter. Default −1: 16 (concurrent), without end (orderly). */
+  readonly maxReconsumeTimes?: number | undefined;
+  /** Wait before a concurrent retry. −1: dead letter at once, 0 (default): level 3 + attempt, 1 to 18: always that delay level. */
+  readonly delayLevelWhenNextConsume?: number | undefined;
+  /** Where a group that has no stored position begins. Default `CONSUME_FROM_LAST_OFFSET`. One for all listeners of a group. */
+  readonly consumeFromWhere?: ConsumeFromWhere | undefined;
+  /** For `CONSUME_FROM_TIMESTAMP`: epoch ms. Default: half an hour before the app starts. */
+  readonly consumeTimestampMs?: number | undefined;
+  /** Most messages that are fetched ahead of the handlers, per queue. Default 1000. */
+  readonly pullThresholdForQueue?: number | undefined;
+  /** Most bytes that are fetched ahead of the handlers, per queue. Default 100 MiB. */
+  readonly pullThresholdSizeForQueueBytes?: number | undefined;
+  /** What the payload is made into; see {@link PayloadType}. Default: what the message's content type says. */
+  readonly payloadType?: PayloadType | undefined;
+}
+
+/**
+ * What a class with `@MessageListener` implements.
+ *
+ * Return (or resolve) → done. Throw (or reject) → the message comes again. Throw `NonRetryableError` → dead letter at once. Return
+ * `RECONSUME_LATER` → it comes again, without an error in the log.
+ */
+export interface RocketListener<T = unknown> {
+  onMessage(payload: T, message: MessageExt): unknown;
+}
+
+/** Decorates a class that has `onMessage`, or any method. */
+export interface MessageListenerDecorator {
+  (target: abstract new (...args: never[]) => { onMessage(payload: never, message: MessageExt): unknown }): void;
+  (target: object, method: string | symbol, descriptor: PropertyDescriptor): void;
+}
+
+/**
+ * Makes a provider or controller a consumer of messages: a class through its `onMessage`, or one of its methods. May be used more than
+ * once on the same class or method.
+ *
+ * @example
+ * ```ts
+ * @MessageListener({ topic: 'orders', consumerGroup: 'billing', payloadType: Order })
+ * export class BillingListener implements RocketListener<Order> {
+ *   async onMessage(order: Order, message: MessageExt) {}
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+export function MessageListener(options: MessageListenerOptions): MessageListenerDecorator {
+  return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    if (method === undefined) {
+      addListenerMetadata(target, options);
+      return;
+    }
+    const place = `${nameOf(target)}.${String(method)}`;
+    if (typeof target === 'function') throw new ListenerInvalidError({ listener: place, reason: 'it is static' });
+    if (typeof method === 'symbol') throw new ListenerInvalidError({ listener: place, reason: 'its name is a symbol' });
+    if (typeof descriptor?.value !== 'function') {
+      throw new ListenerInvalidError({ listener: place, reason: 'it is not a method' });
+    }
+    addListenerMetadata(descriptor.value as object, options);
+  };
+}
+
+/** Own metadata only: a class that is decorated itself does not also consume what its parent class consumes. */
+function addListenerMetadata(target: object, options: MessageListenerOptions): void {
+  const before = (Reflect.getOwnMetadata(MESSAGE_LISTENER_METADATA, target) ?? []) as readonly MessageListenerOptions[];
+  Reflect.defineMetadata(MESSAGE_LISTENER_METADATA, [options, ...before], target);
+}
+
+function nameOf(target: object): string {
+  return typeof target === 'function' ? target.name : target.constructor.name;
+}

@@ -1,0 +1,156 @@
+import { isIPv4 } from 'node:net';
+
+import { InvalidOptionError } from '../errors/index.js';
+import { DEFAULT_MESSAGE_DELAY_LEVEL, DelayLevelTable } from './delivery/index.js';
+import { MAX_BODY_BYTES, type FlushDiskType } from './store/index.js';
+import { DEFAULT_TRANSACTION_OPTIONS, type TransactionOptions } from './transaction/index.js';
+
+/** Options of the embedded broker. Each has a default that works. */
+export interface BrokerOptions {
+  readonly store?: StoreLocationOptions | undefined;
+  /** Name of the broker in message queues. Default `broker-a`, RocketMQ's own. */
+  readonly brokerName?: string | undefined;
+  /**
+   * `ip:port` that stands in records and in offset ids; nothing listens there. Default `127.0.0.1:10911`. Give the address of the broker that
+   * will take the store over, if one will.
+   */
+  readonly brokerHost?: string | undefined;
+  /** Topics are created by the first message sent to them. Default true. RocketMQ: `autoCreateTopicEnable`. */
+  readonly autoCreateTopics?: boolean | undefined;
+  /** Queues of a topic that a message creates. Default 4. */
+  readonly defaultTopicQueueNums?: number | undefined;
+  /** Largest body of a message. Default and upper limit: 4 MiB. RocketMQ: `maxMessageSize`. */
+  readonly maxMessageSizeBytes?: number | undefined;
+  /** Delay of level 1, 2, …, as in RocketMQ. Default `1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h`. */
+  readonly messageDelayLevel?: string | undefined;
+  readonly transaction?: Partial<TransactionOptions> | undefined;
+}
+
+export interface StoreLocationOptions {
+  /** `file`: on disk. `memory`: the same broker without a disk, for tests; gone with the process. Default `file`. */
+  readonly type?: 'file' | 'memory' | undefined;
+  /** Directory of the store. Default `./rocket-store`. */
+  readonly path?: string | undefined;
+  /**
+   * `SYNC_FLUSH` (default): a send resolves when its record is on disk; many sends share one fdatasync. `ASYNC_FLUSH`: it resolves when the operating system
+   * has the record; a power cut may lose the last half second.
+   */
+  readonly flushDiskType?: FlushDiskType | undefined;
+  /** Size of a commit log file. Default 1 GiB. Fixed for the life of a store. RocketMQ: `mappedFileSizeCommitLog`. */
+  readonly mappedFileSizeCommitLogBytes?: number | undefined;
+  /** Entries of a consume queue file. Default 300,000. Fixed for the life of a store. RocketMQ: `mappedFileSizeConsumeQueue` / 20. */
+  readonly consumeQueueFileEntries?: number | undefined;
+  /** Youngest part of the log that is held in memory for consumers. Default 32 MiB. */
+  readonly tailCacheBytes?: number | undefined;
+  /** Sends wait when this much is on its way to the disk. Default 64 MiB. */
+  readonly maxUnflushedBytes?: number | undefined;
+  /** Longest time between a record and the checkpoint that covers it; bounds the work of opening after a crash. Default 5000. */
+  readonly checkpointIntervalMs?: number | undefined;
+  /** Files that stay open while nobody reads or writes them. Default 128. */
+  readonly maxOpenFiles?: number | undefined;
+}
+
+/** All options with their values. */
+export interface ResolvedBrokerOptions {
+  readonly store: { readonly [Name in keyof StoreLocationOptions]-?: NonNullable<StoreLocationOptions[Name]> };
+  readonly brokerName: string;
+  readonly brokerHost: string;
+  /** {@link brokerHost} as it stands in records: 4 bytes of address, 4 of port. */
+  readonly storeHost: Uint8Array;
+  readonly autoCreateTopics: boolean;
+  readonly defaultTopicQueueNums: number;
+  readonly maxMessageSizeBytes: number;
+  readonly messageDelayLevel: string;
+  readonly delayLevels: DelayLevelTable;
+  readonly transaction: TransactionOptions;
+}
+
+/** RocketMQ creates no topic with more queues by itself. */
+const MAX_TOPIC_QUEUES = 1024;
+const MIN_SEGMENT_BYTES = 4096;
+/** Offsets in a file are 32-bit in RocketMQ. */
+const MAX_SEGMENT_BYTES = 2 ** 31 - 1;
+
+/**
+ * Checks options and fills in defaults, once, at the start.
+ *
+ * @throws InvalidOptionError naming the option, its value, and what it must be
+ */
+export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBrokerOptions {
+  const store = options.store ?? {};
+  const transaction = options.transaction ?? {};
+  const defaults = DEFAULT_TRANSACTION_OPTIONS;
+  const brokerHost = text('brokerHost', options.brokerHost, '127.0.0.1:10911');
+  const messageDelayLevel = text('messageDelayLevel', options.messageDelayLevel, DEFAULT_MESSAGE_DELAY_LEVEL);
+  return Object.freeze({
+    store: Object.freeze({
+      type: oneOf('store.type', store.type, ['file', 'memory']),
+      path: text('store.path', store.path, './rocket-store'),
+      flushDiskType: oneOf('store.flushDiskType', store.flushDiskType, ['SYNC_FLUSH', 'ASYNC_FLUSH']),
+      mappedFileSizeCommitLogBytes: integer(
+        'store.mappedFileSizeCommitLogBytes',
+        store.mappedFileSizeCommitLogBytes,
+        2 ** 30,
+        MIN_SEGMENT_BYTES,
+        MAX_SEGMENT_BYTES,
+      ),
+      consumeQueueFileEntries: integer('store.consumeQueueFileEntries', store.consumeQueueFileEntries, 300_000, 16, 100_000_000),
+      tailCacheBytes: integer('store.tailCacheBytes', store.tailCacheBytes, 32 * 1024 * 1024, 1024 * 1024),
+      maxUnflushedBytes: integer('store.maxUnflushedBytes', store.maxUnflushedBytes, 64 * 1024 * 1024, 1024 * 1024),
+      checkpointIntervalMs: integer('store.checkpointIntervalMs', store.checkpointIntervalMs, 5000, 1),
+      maxOpenFiles: integer('store.maxOpenFiles', store.maxOpenFiles, 128, 4),
+    }),
+    brokerName: text('brokerName', options.brokerName, 'broker-a'),
+    brokerHost,
+    storeHost: hostBytes(brokerHost),
+    autoCreateTopics: flag('autoCreateTopics', options.autoCreateTopics, true),
+    defaultTopicQueueNums: integer('defaultTopicQueueNums', options.defaultTopicQueueNums, 4, 1, MAX_TOPIC_QUEUES),
+    maxMessageSizeBytes: integer('maxMessageSizeBytes', options.maxMessageSizeBytes, MAX_BODY_BYTES, 1, MAX_BODY_BYTES),
+    messageDelayLevel,
+    delayLevels: DelayLevelTable.parse(messageDelayLevel),
+    transaction: Object.freeze({
+      transactionTimeoutMs: integer('transaction.transactionTimeoutMs', transaction.transactionTimeoutMs, defaults.transactionTimeoutMs, 0),
+      checkIntervalMs: integer('transaction.checkIntervalMs', transaction.checkIntervalMs, defaults.checkIntervalMs, 1),
+      checkMax: integer('transaction.checkMax', transaction.checkMax, defaults.checkMax, 1),
+    }),
+  });
+}
+
+function text(option: string, value: unknown, fallback: string): string {
+  if (value === undefined) return fallback;
+  if (typeof value === 'string' && value.trim() !== '') return value;
+  throw new InvalidOptionError({ option, value, expected: 'a text that is not empty' });
+}
+
+function flag(option: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value === 'boolean') return value;
+  throw new InvalidOptionError({ option, value, expected: 'true or false' });
+}
+
+/** The first of the names is the default. */
+function oneOf<const Name extends string>(option: string, value: unknown, names: readonly [Name, ...Name[]]): Name {
+  if (value === undefined) return names[0];
+  const found = names.find((name) => name === value);
+  if (found !== undefined) return found;
+  throw new InvalidOptionError({ option, value, expected: names.map((name) => `"${name}"`).join(' or ') });
+}
+
+function integer(option: string, value: unknown, fallback: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  throw new InvalidOptionError({ option, value, expected: `an integer ${range}` });
+}
+
+function hostBytes(brokerHost: string): Uint8Array {
+  const [address = '', portText = ''] = brokerHost.split(':');
+  const port = Number(portText);
+  if (!isIPv4(address) || !/^\d+$/.test(portText) || port > 65_535) {
+    throw new InvalidOptionError({ option: 'brokerHost', value: brokerHost, expected: 'an IPv4 address and a port, such as "127.0.0.1:10911"' });
+  }
+  const bytes = Buffer.alloc(8);
+  bytes.set(address.split('.').map(Number));
+  bytes.writeInt32BE(port, 4);
+  return bytes;
+}

@@ -1,0 +1,213 @@
+import { StoreClosedError } from '../errors/index.js';
+import { ActivityCount } from './activity-count.js';
+import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './broker-options.js';
+import { ConsumeService } from './consume/index.js';
+import { DelayLevelService, RetryService, toScheduled } from './delivery/index.js';
+import { compileSelector } from './filter/index.js';
+import { ConsoleLogger, hostIdentity, MemoryFileSystem, NodeFileSystem, SystemClock, SystemRandom } from './io/index.js';
+import { MessageProducer, TopicRoute, UniqueIds } from './produce/index.js';
+import { openStore, type OpenStore } from './store/index.js';
+import { TransactionService } from './transaction/index.js';
+import type {
+  Clock,
+  Consumer,
+  ConsumerSpec,
+  EngineCapabilities,
+  EngineLogger,
+  FileSystem,
+  HalfSendResult,
+  Message,
+  MessageEngine,
+  Random,
+  SendOptions,
+  SendResult,
+  ServiceContext,
+  TransactionChecker,
+  TransactionState,
+} from './types/index.js';
+
+/** What a broker stands on. Each part can be replaced: by a test, or by a simulation. */
+export interface BrokerEnvironment {
+  readonly fileSystem?: FileSystem | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+  readonly logger?: EngineLogger | undefined;
+}
+
+/** The services of a broker that has been started. */
+interface RunningBroker {
+  readonly store: OpenStore;
+  readonly producer: MessageProducer;
+  readonly consume: ConsumeService;
+  readonly delay: DelayLevelService;
+  readonly transactions: TransactionService;
+}
+
+/**
+ * A RocketMQ broker inside this process: a durable log of messages, with RocketMQ's rules of delivery. It wires its rooms together and does nothing else.
+ */
+export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
+  readonly capabilities: EngineCapabilities = { delayLevels: true, transactions: true };
+  readonly options: ResolvedBrokerOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: EngineLogger;
+  readonly #fileSystem: FileSystem;
+  readonly #activity: ActivityCount;
+  #state: 'not started' | 'starting' | 'running' | 'closing' | 'closed' = 'not started';
+  #running: RunningBroker | undefined;
+  #starting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @throws InvalidOptionError */
+  constructor(options: BrokerOptions = {}, environment: BrokerEnvironment = {}) {
+    this.options = resolveBrokerOptions(options);
+    this.#clock = environment.clock ?? new SystemClock();
+    this.#random = environment.random ?? new SystemRandom();
+    this.#logger = environment.logger ?? new ConsoleLogger();
+    const { type } = this.options.store;
+    this.#fileSystem = environment.fileSystem ?? (type === 'memory' ? new MemoryFileSystem() : new NodeFileSystem());
+    this.#activity = new ActivityCount(this.#clock);
+  }
+
+  /**
+   * Opens the store, recovers it, and takes up what waits in it.
+   *
+   * @throws StoreLockedError, StoreUnusableError, StoreFormatError, StoreCorruptError
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  send(message: Message, options?: SendOptions): Promise<SendResult> {
+    return this.#state === 'running' ? this.#running!.producer.send(message, options) : this.#refuse('send a message');
+  }
+
+  sendHalf(message: Message, producerGroup: string, options?: SendOptions): Promise<HalfSendResult> {
+    if (this.#state !== 'running') return this.#refuse('send a transaction message');
+    return this.#running!.producer.sendHalf(message, producerGroup, options);
+  }
+
+  endTransaction(transactionId: string, state: TransactionState): Promise<void> {
+    if (this.#state !== 'running') return this.#refuse('end a transaction');
+    return this.#running!.transactions.end(transactionId, state);
+  }
+
+  registerTransactionChecker(producerGroup: string, checker: TransactionChecker): () => void {
+    if (this.#running === undefined) throw this.#closedError('register a transaction checker');
+    return this.#running.transactions.registerChecker(producerGroup, checker);
+  }
+
+  subscribe(spec: ConsumerSpec): Promise<Consumer> {
+    return this.#state === 'running' ? this.#running!.consume.subscribe(spec) : this.#refuse('subscribe');
+  }
+
+  /** Resolves when nothing is under way: every send answered, every handler that could run has run. Delayed messages may still wait. */
+  whenIdle(): Promise<void> {
+    return this.#activity.whenIdle();
+  }
+
+  async #start(): Promise<void> {
+    if (this.#state !== 'not started') throw this.#closedError('start');
+    this.#state = 'starting';
+    const store = await openStore(
+      {
+        ...this.options.store,
+        brokerName: this.options.brokerName,
+        storeHost: this.options.storeHost,
+        delayLevelsMs: this.options.delayLevels.delaysMs,
+        processId: hostIdentity().processId,
+      },
+      { fileSystem: this.#fileSystem, clock: this.#clock, logger: this.#logger, activity: this.#activity },
+    );
+    try {
+      const running = this.#wire(store);
+      await running.consume.start();
+      await running.transactions.start();
+      await running.delay.start();
+      this.#running = running;
+      this.#state = 'running';
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  #wire(store: OpenStore): RunningBroker {
+    const { options } = this;
+    const clock = this.#clock;
+    const random = this.#random;
+    const context: ServiceContext = {
+      store: store.messages,
+      topics: store.topics,
+      groups: store.groups,
+      state: store.state,
+      clock,
+      random,
+      logger: this.#logger,
+      activity: this.#activity,
+      brokerName: options.brokerName,
+    };
+    const redelivery = new RetryService(context, options.delayLevels);
+    const consume = new ConsumeService(context, {
+      redelivery,
+      compileSelector,
+      defaultTopicQueueNums: options.defaultTopicQueueNums,
+    });
+    const transactions = new TransactionService(context, consume.offsets, options.transaction);
+    const { processId, address } = hostIdentity();
+    const producer = new MessageProducer({
+      store: store.messages,
+      clock,
+      route: new TopicRoute(store.topics, random, options),
+      ids: new UniqueIds(clock, random, address, processId),
+      limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
+      brokerName: options.brokerName,
+      storeHost: options.storeHost,
+      schedule: toScheduled,
+      prepare: (draft, producerGroup) => transactions.prepare(draft, producerGroup),
+    });
+    return { store, producer, consume, delay: new DelayLevelService(context, options.delayLevels), transactions };
+  }
+
+  /** Consumers first, so that nothing is handled twice for want of an offset; the store last. */
+  async #close(): Promise<void> {
+    if (this.#starting === undefined) {
+      this.#state = 'closed';
+      return;
+    }
+    await this.#starting.catch(() => undefined);
+    this.#state = 'closing';
+    const running = this.#running;
+    try {
+      if (running !== undefined) {
+        await running.consume.close();
+        await running.delay.close();
+        await running.transactions.close();
+        running.producer.close();
+        await running.store.close();
+      }
+    } finally {
+      this.#running = undefined;
+      this.#state = 'closed';
+    }
+  }
+
+  #refuse(operation: string): Promise<never> {
+    return Promise.reject(this.#closedError(operation));
+  }
+
+  #closedError(operation: string): StoreClosedError {
+    return new StoreClosedError({ operation, state: this.#state });
+  }
+}

@@ -1,0 +1,12 @@
+export * from './console-logger.js';
+export type { FileLocker } from './file-locker.js';
+export * from './manual-clock.js';
+export * from './memory-file-system.js';
+export { NativeFileLocker } from './native-file-locker.js';
+export * from './node-file-system.js';
+export { OwnerFileLocker } from './owner-file-locker.js';
+export * from './seeded-random.js';
+export * from './silent-logger.js';
+export * from './system-clock.js';
+export * from './system-random.js';
+export { hostIdentity, type HostIdentity } from './host-identity.js';

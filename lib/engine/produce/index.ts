@@ -1,0 +1,4 @@
+export { MessageProducer, type ProducerParts } from './message-producer.js';
+export { checkGroupName, checkTopicName } from './names.js';
+export { TopicRoute, type TopicRouteOptions } from './topic-route.js';
+export { UniqueIds } from './unique-id.js';

@@ -1,0 +1,78 @@
+import { MessageIllegalError, MessageTooLargeError } from '../../errors/index.js';
+import { MAX_PROPERTIES_BYTES } from '../store/index.js';
+import type { Message } from '../types/index.js';
+import { checkSendableTopic } from './names.js';
+import { RESERVED_PROPERTIES } from './reserved-properties.js';
+
+/** What separates properties in their text form; neither may stand in a name or value. */
+// eslint-disable-next-line no-control-regex
+const SEPARATOR = /[\u0001\u0002]/;
+
+export interface MessageLimits {
+  readonly maxBodyBytes: number;
+  readonly maxDelayLevel: number;
+}
+
+/**
+ * Checks a message before anything of it is stored.
+ *
+ * @throws NameIllegalError, MessageIllegalError, MessageTooLargeError
+ */
+export function checkMessage(message: Message, limits: MessageLimits): void {
+  checkSendableTopic(message.topic);
+  checkBody(message.body, limits.maxBodyBytes);
+  checkDelayLevel(message.delayLevel, limits.maxDelayLevel);
+  if (message.tags !== undefined) checkTags(message.tags);
+  if (message.keys !== undefined) checkText('keys', message.keys);
+  if (message.properties !== undefined) checkProperties(message.properties);
+  if (message.flag !== undefined && (message.flag | 0) !== message.flag) {
+    refuse('flag', message.flag, 'it must be a 32-bit integer');
+  }
+}
+
+/** @throws MessageTooLargeError the text form is over the limit of the record's field */
+export function checkPropertiesSize(propertiesText: string): void {
+  if (propertiesText.length * 3 <= MAX_PROPERTIES_BYTES) return;
+  const sizeBytes = Buffer.byteLength(propertiesText);
+  if (sizeBytes <= MAX_PROPERTIES_BYTES) return;
+  throw new MessageTooLargeError({ field: 'properties', sizeBytes, limitBytes: MAX_PROPERTIES_BYTES });
+}
+
+function checkBody(body: unknown, maxBodyBytes: number): void {
+  // By name, not by instanceof: a Uint8Array of another realm is one as well.
+  if (!ArrayBuffer.isView(body) || !('byteLength' in body)) refuse('body', body, 'it must be a Uint8Array');
+  if (body.byteLength === 0) refuse('body', '', 'it must hold at least one byte');
+  if (body.byteLength > maxBodyBytes) {
+    throw new MessageTooLargeError({ field: 'body', sizeBytes: body.byteLength, limitBytes: maxBodyBytes });
+  }
+}
+
+function checkDelayLevel(delayLevel: number | undefined, maxDelayLevel: number): void {
+  if (delayLevel === undefined || delayLevel === 0) return;
+  if (Number.isInteger(delayLevel) && delayLevel > 0 && delayLevel <= maxDelayLevel) return;
+  // RocketMQ caps a level that is too high without a word; who asks for level 19 has mistaken something.
+  refuse('delayLevel', delayLevel, `it must be an integer from 0 (no delay) to ${maxDelayLevel}`);
+}
+
+function checkTags(tags: string): void {
+  checkText('tags', tags);
+  if (tags.includes('||') || tags.trim() === '*') refuse('tags', tags, 'a message has one tag; "||" and "*" belong to selectors');
+}
+
+function checkProperties(properties: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(properties)) {
+    checkText('a property name', name);
+    if (RESERVED_PROPERTIES.has(name)) refuse(`property ${name}`, properties[name], 'RocketMQ keeps that name for itself');
+    checkText(`property ${name}`, properties[name]);
+  }
+}
+
+function checkText(field: string, value: unknown): void {
+  if (typeof value !== 'string') refuse(field, value, 'it must be a text');
+  if (value.trim() === '') refuse(field, value, 'it must not be blank');
+  if (SEPARATOR.test(value)) refuse(field, value, 'it must not hold the characters U+0001 and U+0002, which separate properties');
+}
+
+function refuse(field: string, value: unknown, reason: string): never {
+  throw new MessageIllegalError({ field, value, reason });
+}

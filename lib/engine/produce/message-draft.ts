@@ -1,0 +1,37 @@
+import { formatProperty } from '../store/index.js';
+import { Property, type Message, type RecordDraft } from '../types/index.js';
+
+/** The record of a message that has been checked. */
+export function draftOf(message: Message, queueId: number, uniqKey: string, bornTimestampMs: number): RecordDraft {
+  const waitStoreMsgOK = message.waitStoreMsgOK ?? true;
+  return {
+    topic: message.topic,
+    queueId,
+    body: message.body,
+    properties: propertiesTextOf(message, uniqKey, waitStoreMsgOK),
+    tags: message.tags,
+    keys: message.keys,
+    uniqKey,
+    delayLevel: 0,
+    flag: message.flag ?? 0,
+    sysFlag: 0,
+    bornTimestampMs,
+    bornHost: undefined,
+    reconsumeTimes: 0,
+    preparedTransactionOffset: 0,
+    waitStoreMsgOK,
+  };
+}
+
+/** Every send passes here, so the text is built at once, without a map in between. */
+function propertiesTextOf(message: Message, uniqKey: string, waitStoreMsgOK: boolean): string {
+  let text = formatProperty(Property.UNIQ_KEY, uniqKey);
+  if (message.keys !== undefined) text += formatProperty(Property.KEYS, message.keys);
+  if (message.tags !== undefined) text += formatProperty(Property.TAGS, message.tags);
+  // RocketMQ takes a missing WAIT as true, so only the exception is written.
+  if (!waitStoreMsgOK) text += formatProperty(Property.WAIT, 'false');
+  if (message.properties !== undefined) {
+    for (const name of Object.keys(message.properties)) text += formatProperty(name, message.properties[name]!);
+  }
+  return text;
+}

@@ -1,0 +1,330 @@
+import { DiskFullError, MessageTooLargeError, StoreClosedError, StoreWriteFailedError } from '../../errors/index.js';
+import type { Activity, AppendedRecord, AppendWaiter, Clock, EngineLogger, RecordDraft, TimerHandle } from '../types/index.js';
+import type { LogTail } from './log-tail.js';
+import { encodeBlank, needsNextSegment, type RecordEncoder } from './record-encoder.js';
+import { BLANK_SIZE_BYTES } from './record-format.js';
+import type { SegmentFiles } from './segment-files.js';
+
+/** SYNC_FLUSH: an append ends after fdatasync. ASYNC_FLUSH: after the write; fdatasync follows within half a second. */
+export type FlushDiskType = 'SYNC_FLUSH' | 'ASYNC_FLUSH';
+
+/** Gives out the numbers of one queue. */
+export interface QueueNumbers {
+  takeOffset(): number;
+  /** Takes back `offset` and all that were given out after it. */
+  giveBackFrom(offset: number): void;
+}
+
+/** A record that is in the log's memory and on its way to the disk. */
+export interface PendingRecord extends AppendedRecord {
+  readonly draft: RecordDraft;
+  readonly numbers: QueueNumbers;
+  /** Undefined: the append has ended already (`waitStoreMsgOK` false). */
+  readonly waiter: AppendWaiter | undefined;
+}
+
+export interface CommitLogEnvironment {
+  readonly clock: Clock;
+  readonly logger: EngineLogger;
+  readonly activity: Activity;
+  /** Called with the records that have just become visible, in log order, before their appends end. */
+  readonly onVisible: (records: readonly PendingRecord[]) => void;
+}
+
+export interface CommitLogOptions {
+  readonly flushDiskType: FlushDiskType;
+  /** Appends wait when this much is in memory and not yet on disk. */
+  readonly maxUnflushedBytes: number;
+}
+
+/** Time until ASYNC_FLUSH syncs what was written. RocketMQ: `flushIntervalCommitLog`. */
+const ASYNC_FLUSH_INTERVAL_MS = 500;
+
+/**
+ * The one durable thing: every record, one after the other. There is one writer. An append puts its record into memory at once and
+ * synchronously, so order is the order of calls; the flush then takes all that has gathered to the disk with one sync, while the next group gathers.
+ *
+ * Invariant: `#visibleOffset <= #endOffset`; bytes below `#visibleOffset` never change again.
+ */
+export class CommitLog {
+  readonly #segments: SegmentFiles;
+  readonly #tail: LogTail;
+  readonly #encoder: RecordEncoder;
+  readonly #environment: CommitLogEnvironment;
+  readonly #options: CommitLogOptions;
+  /** Where the next record goes. */
+  #endOffset: number;
+  /** All before this has been written, and synced too under SYNC_FLUSH. */
+  #visibleOffset: number;
+  /** In the order of their offsets; all at or after `#visibleOffset`. */
+  #pending: PendingRecord[] = [];
+  /** Appends that wait for room, in order. */
+  #waiting: { readonly draft: RecordDraft; readonly numbers: QueueNumbers; readonly waiter: AppendWaiter }[] = [];
+  #flushing: Promise<void> | undefined;
+  #state: 'open' | 'rolling back' | 'failed' | 'closed' = 'open';
+  #failure: unknown;
+  #syncTimer: TimerHandle | undefined;
+  #lastTimestampMs: number;
+  /** Start of the segment file that was written and not synced since; −1 when there is none. */
+  #dirtySegment = -1;
+
+  /**
+   * @param end where recovery found the end of the log, and the store time of its last record
+   */
+  constructor(
+    segments: SegmentFiles,
+    tail: LogTail,
+    encoder: RecordEncoder,
+    end: { readonly offset: number; readonly storeTimestampMs: number },
+    environment: CommitLogEnvironment,
+    options: CommitLogOptions,
+  ) {
+    this.#segments = segments;
+    this.#tail = tail;
+    this.#encoder = encoder;
+    this.#endOffset = end.offset;
+    this.#visibleOffset = end.offset;
+    this.#lastTimestampMs = end.storeTimestampMs;
+    this.#environment = environment;
+    this.#options = options;
+  }
+
+  /** One past the last byte that may be read. */
+  get visibleOffset(): number {
+    return this.#visibleOffset;
+  }
+
+  /** Puts a record at the end. The waiter is called when it is as durable as the draft asks. */
+  append(draft: RecordDraft, numbers: QueueNumbers, waiter: AppendWaiter): void {
+    if (this.#state === 'failed' || this.#state === 'closed') {
+      waiter.onFailed(this.#refusal());
+      return;
+    }
+    if (this.#state !== 'open' || this.#waiting.length > 0 || this.#isFull()) {
+      this.#waiting.push({ draft, numbers, waiter });
+      return;
+    }
+    this.#place(draft, numbers, waiter);
+  }
+
+  /** Ends when all that was appended before is on disk, also under ASYNC_FLUSH. */
+  async sync(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    this.#syncTimer?.cancel();
+    this.#syncTimer = undefined;
+    if (this.#state === 'open') await this.#datasync();
+  }
+
+  /** True when a write or sync failed in a way that leaves the end of the log uncertain. */
+  get hasFailed(): boolean {
+    return this.#state === 'failed';
+  }
+
+  /** Syncs what has been written so far; under SYNC_FLUSH there is nothing to do. */
+  async syncWritten(): Promise<void> {
+    if (this.#options.flushDiskType === 'ASYNC_FLUSH') await this.#datasync();
+  }
+
+  /** Takes no more appends, and brings to the disk what is there. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    await this.sync();
+    if (this.#state === 'open') this.#state = 'closed';
+    this.#refuseWaiting();
+  }
+
+  #isFull(): boolean {
+    return this.#endOffset - this.#visibleOffset >= this.#options.maxUnflushedBytes;
+  }
+
+  #place(draft: RecordDraft, numbers: QueueNumbers, waiter: AppendWaiter): void {
+    const sizeBytes = this.#encoder.sizeBytes(draft, Buffer.byteLength(draft.properties));
+    if (needsNextSegment(sizeBytes, this.#segments.fileSizeBytes)) {
+      const limitBytes = this.#segments.fileSizeBytes - BLANK_SIZE_BYTES;
+      waiter.onFailed(new MessageTooLargeError({ field: 'record', sizeBytes, limitBytes }));
+      return;
+    }
+    let restBytes = this.#segmentRestBytes();
+    if (needsNextSegment(sizeBytes, restBytes)) {
+      this.#endSegment(restBytes);
+      restBytes = this.#segmentRestBytes();
+    }
+    const physicalOffset = this.#endOffset;
+    // Never backwards in log order, also when the wall clock jumps: searching by time relies on it.
+    const storeTimestampMs = Math.max(this.#environment.clock.now(), this.#lastTimestampMs);
+    this.#lastTimestampMs = storeTimestampMs;
+    const waits = draft.waitStoreMsgOK;
+    const record: PendingRecord = {
+      physicalOffset,
+      sizeBytes,
+      queueOffset: numbers.takeOffset(),
+      storeTimestampMs,
+      draft,
+      numbers,
+      waiter: waits ? waiter : undefined,
+    };
+    const block = this.#tail.blockFor(physicalOffset, sizeBytes, restBytes);
+    this.#encoder.encode(draft, record, sizeBytes, block.bytes, block.usedBytes);
+    block.usedBytes += sizeBytes;
+    this.#endOffset += sizeBytes;
+    this.#pending.push(record);
+    this.#flushing ??= this.#flushAll();
+    if (!waits) waiter.onStored(record);
+  }
+
+  #segmentRestBytes(): number {
+    return this.#segments.fileSizeBytes - (this.#endOffset % this.#segments.fileSizeBytes);
+  }
+
+  #endSegment(restBytes: number): void {
+    const block = this.#tail.blockFor(this.#endOffset, BLANK_SIZE_BYTES, restBytes);
+    encodeBlank(block.bytes, block.usedBytes, restBytes);
+    block.usedBytes += BLANK_SIZE_BYTES;
+    this.#endOffset += restBytes;
+  }
+
+  async #flushAll(): Promise<void> {
+    const done = this.#environment.activity.begin();
+    try {
+      do {
+        // Lets the whole present burst of sends into this group.
+        await new Promise<void>((resolve) => this.#environment.clock.defer(resolve));
+        await this.#flushGroup();
+        this.#admitWaiting();
+      } while (this.#pending.length > 0);
+    } finally {
+      this.#flushing = undefined;
+      done();
+    }
+  }
+
+  async #flushGroup(): Promise<void> {
+    const group = this.#pending;
+    const endOffset = this.#endOffset;
+    this.#pending = [];
+    try {
+      await this.#writeUpTo(endOffset);
+    } catch (error) {
+      await this.#onWriteFailed(error, [...group, ...this.#pending]);
+      return;
+    }
+    this.#visibleOffset = endOffset;
+    this.#environment.onVisible(group);
+    for (const record of group) record.waiter?.onStored(record);
+    this.#tail.shrink(endOffset);
+    if (this.#options.flushDiskType === 'ASYNC_FLUSH') this.#syncSoon();
+  }
+
+  async #writeUpTo(endOffset: number): Promise<void> {
+    for (const block of this.#tail.from(this.#visibleOffset)) {
+      const from = Math.max(block.startOffset, this.#visibleOffset);
+      const to = Math.min(block.startOffset + block.usedBytes, endOffset);
+      if (from >= to) continue;
+      if (this.#segments.startOf(from) !== this.#dirtySegment) {
+        await this.#datasync();
+        await this.#segments.ensure(from);
+        this.#dirtySegment = this.#segments.startOf(from);
+      }
+      await this.#segments.write(block.bytes.subarray(from - block.startOffset, to - block.startOffset), from);
+    }
+    if (this.#options.flushDiskType === 'SYNC_FLUSH') await this.#datasync();
+  }
+
+  /** After a failed sync nobody knows what is on the disk: the kernel may have dropped the pages and call the next sync a success. */
+  async #datasync(): Promise<void> {
+    const segment = this.#dirtySegment;
+    if (segment < 0) return;
+    this.#dirtySegment = -1;
+    try {
+      await this.#segments.datasync(segment);
+    } catch (error) {
+      this.#fail(error, 'sync');
+      throw error;
+    }
+  }
+
+  async #onWriteFailed(error: unknown, lost: readonly PendingRecord[]): Promise<void> {
+    this.#pending = [];
+    if (this.#state === 'open') {
+      this.#state = 'rolling back';
+      await this.#rollBack(error, lost);
+    }
+    const refusal = this.#state === 'failed' ? this.#refusal() : this.#asWriteError(error);
+    for (const record of lost) {
+      if (record.waiter === undefined) {
+        this.#environment.logger.error(`A message to topic "${record.draft.topic}" that nobody waited for was lost: ${String(refusal)}`);
+      } else record.waiter.onFailed(refusal);
+    }
+  }
+
+  /** Nothing of the failed group was acknowledged or seen, so the log can go on at the place where the group began. */
+  async #rollBack(error: unknown, lost: readonly PendingRecord[]): Promise<void> {
+    try {
+      this.#tail.truncate(this.#visibleOffset);
+      this.#endOffset = this.#visibleOffset;
+      // From the back, so that each queue ends up at its lowest number.
+      for (const record of lost.toReversed()) record.numbers.giveBackFrom(record.queueOffset);
+      // What got to the disk must not be found behind the records that come next.
+      await this.#segments.clearFrom(this.#visibleOffset);
+      this.#state = 'open';
+    } catch {
+      this.#fail(error, 'write');
+    }
+  }
+
+  #fail(error: unknown, operation: 'write' | 'sync'): void {
+    const { directory } = this.#segments;
+    const failure = new StoreWriteFailedError({ file: directory, operation, reason: messageOf(error) }, error);
+    this.#state = 'failed';
+    this.#failure = failure;
+    this.#environment.logger.error(failure.message);
+    this.#refuseWaiting();
+  }
+
+  #asWriteError(error: unknown): unknown {
+    const code = codeOf(error);
+    const { directory } = this.#segments;
+    if (code === 'ENOSPC' || code === 'EDQUOT') return new DiskFullError({ path: directory }, error);
+    return new StoreWriteFailedError({ file: directory, operation: 'write', reason: messageOf(error) }, error);
+  }
+
+  #refusal(): unknown {
+    if (this.#state === 'failed') return this.#failure;
+    return new StoreClosedError({ operation: 'store a message', state: this.#state });
+  }
+
+  #admitWaiting(): void {
+    let admitted = 0;
+    while (admitted < this.#waiting.length && this.#state === 'open' && !this.#isFull()) {
+      const { draft, numbers, waiter } = this.#waiting[admitted]!;
+      admitted++;
+      this.#place(draft, numbers, waiter);
+    }
+    if (admitted > 0) this.#waiting.splice(0, admitted);
+  }
+
+  #refuseWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { waiter } of waiting) waiter.onFailed(this.#refusal());
+  }
+
+  #syncSoon(): void {
+    this.#syncTimer ??= this.#environment.clock.setTimer(() => {
+      this.#syncTimer = undefined;
+      const done = this.#environment.activity.begin();
+      // A failure has been told by then: the log takes no more appends.
+      void this.#datasync()
+        .catch(() => undefined)
+        .finally(done);
+    }, ASYNC_FLUSH_INTERVAL_MS);
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+}

@@ -1,0 +1,140 @@
+import { StoreCorruptError } from '../../errors/index.js';
+import type { Activity, Clock, EngineLogger, FileSystem, StateDirectory, StateFile, TimerHandle } from '../types/index.js';
+import { parseLenientJson } from './lenient-json.js';
+
+export interface ConfigDirectoryEnvironment {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly logger: EngineLogger;
+  readonly activity: Activity;
+}
+
+/** The store's `config/`: JSON files, each with the version before it beside it as `.bak` (RocketMQ: `ConfigManager`). */
+export class ConfigDirectory implements StateDirectory {
+  readonly #path: string;
+  readonly #environment: ConfigDirectoryEnvironment;
+  readonly #files: ConfigFile[] = [];
+
+  constructor(path: string, environment: ConfigDirectoryEnvironment) {
+    this.#path = path;
+    this.#environment = environment;
+  }
+
+  async open(name: string, options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number }): Promise<StateFile> {
+    await this.#environment.fileSystem.makeDirectory(this.#path);
+    const path = `${this.#path}/${name}`;
+    const { content, text } = await this.#read(path);
+    const file = new ConfigFile(path, this.#path, content, text, options, this.#environment);
+    this.#files.push(file);
+    return file;
+  }
+
+  /** Writes what is dirty. A second call finds nothing to do. */
+  async close(): Promise<void> {
+    await Promise.all(this.#files.map((file) => file.close()));
+  }
+
+  async #read(path: string): Promise<{ content: unknown; text: string | undefined }> {
+    const { fileSystem, logger } = this.#environment;
+    let failure: unknown;
+    for (const candidate of [path, `${path}.bak`]) {
+      const text = (await fileSystem.readFile(candidate))?.toString('utf8');
+      if (text === undefined) continue;
+      try {
+        const content = parseLenientJson(text);
+        if (candidate !== path) logger.warn(`"${path}" is missing or damaged; its copy "${candidate}" is used`);
+        return { content, text };
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure === undefined) return { content: undefined, text: undefined };
+    throw new StoreCorruptError({ file: path, offset: 0, reason: 'neither it nor its .bak copy is JSON' }, failure);
+  }
+}
+
+class ConfigFile implements StateFile {
+  readonly initial: unknown;
+  readonly #path: string;
+  readonly #directory: string;
+  readonly #options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number };
+  readonly #environment: ConfigDirectoryEnvironment;
+  /** What the file holds now; it becomes the `.bak` of the next version. */
+  #written: string | undefined;
+  #dirty = false;
+  #closed = false;
+  #timer: TimerHandle | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    path: string,
+    directory: string,
+    initial: unknown,
+    written: string | undefined,
+    options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number },
+    environment: ConfigDirectoryEnvironment,
+  ) {
+    this.#path = path;
+    this.#directory = directory;
+    this.initial = initial;
+    this.#written = written;
+    this.#options = options;
+    this.#environment = environment;
+  }
+
+  markDirty(): void {
+    this.#dirty = true;
+    if (this.#closed) return;
+    this.#timer ??= this.#environment.clock.setTimer(() => {
+      this.#timer = undefined;
+      this.flush().catch((error: unknown) => {
+        this.#environment.logger.error(`"${this.#path}" could not be written, it is tried again: ${String(error)}`);
+        this.markDirty();
+      });
+    }, this.#options.flushIntervalMs);
+  }
+
+  flush(): Promise<void> {
+    const done = this.#environment.activity.begin();
+    const run = this.#writing.then(() => this.#write()).finally(done);
+    this.#writing = run.catch(() => undefined);
+    return run;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.flush();
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    const text = JSON.stringify(this.#options.snapshot(), null, '\t');
+    try {
+      if (this.#written !== undefined) await this.#replace(`${this.#path}.bak`, this.#written);
+      await this.#replace(this.#path, text);
+      await this.#environment.fileSystem.syncDirectory(this.#directory);
+      this.#written = text;
+    } catch (error) {
+      this.#dirty = true;
+      throw error;
+    }
+  }
+
+  /** By way of a second file, so that there is a whole one at every moment. */
+  async #replace(path: string, text: string): Promise<void> {
+    const { fileSystem } = this.#environment;
+    const temporary = `${path}.tmp`;
+    await fileSystem.remove(temporary);
+    const file = await fileSystem.open(temporary, 'create');
+    try {
+      await file.write(Buffer.from(text, 'utf8'), 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await fileSystem.rename(temporary, path);
+  }
+}

@@ -1,0 +1,134 @@
+import type { FileSystem } from '../types/index.js';
+import { ConsumeQueue } from './consume-queue.js';
+import { QUEUE_ENTRY_BYTES, readEntryOffset, readEntrySize } from './consume-queue-format.js';
+import type { FilePool } from './file-pool.js';
+import { SegmentFiles } from './segment-files.js';
+
+/** Queues that are opened or flushed side by side: enough to keep a disk busy, few enough for its file descriptors. */
+const PARALLEL_QUEUES = 16;
+
+/** All consume queues of a store: `consumequeue/<topic>/<queueId>/`. */
+export class ConsumeQueueSet {
+  readonly #directory: string;
+  readonly #fileSizeBytes: number;
+  readonly #fileSystem: FileSystem;
+  readonly #pool: FilePool;
+  readonly #topics = new Map<string, (ConsumeQueue | undefined)[]>();
+
+  /** @param entriesPerFile RocketMQ: `mappedFileSizeConsumeQueue` / 20 */
+  constructor(directory: string, entriesPerFile: number, fileSystem: FileSystem, pool: FilePool) {
+    this.#directory = directory;
+    this.#fileSizeBytes = entriesPerFile * QUEUE_ENTRY_BYTES;
+    this.#fileSystem = fileSystem;
+    this.#pool = pool;
+  }
+
+  get(topic: string, queueId: number): ConsumeQueue | undefined {
+    return this.#topics.get(topic)?.[queueId];
+  }
+
+  getOrCreate(topic: string, queueId: number): ConsumeQueue {
+    const known = this.#topics.get(topic)?.[queueId];
+    if (known !== undefined) return known;
+    return this.#add(new ConsumeQueue(topic, queueId, this.#files(topic, queueId), { minIndex: 0, maxIndex: 0 }));
+  }
+
+  /** The queues of a topic that hold or held messages. */
+  ofTopic(topic: string): readonly ConsumeQueue[] {
+    return (this.#topics.get(topic) ?? []).filter((queue) => queue !== undefined);
+  }
+
+  all(): readonly ConsumeQueue[] {
+    return [...this.#topics.keys()].flatMap((topic) => this.ofTopic(topic));
+  }
+
+  topicNames(): readonly string[] {
+    return [...this.#topics.keys()];
+  }
+
+  /** True when no queue has a file: then the whole log must be read to make them again. */
+  async isEmptyOnDisk(): Promise<boolean> {
+    return (await this.#fileSystem.list(this.#directory)).length === 0;
+  }
+
+  /**
+   * Opens the queues as they are on disk, up to the entries of records before `trustedOffset`: what follows is made again from the log. Entries before
+   * it were synced before the checkpoint that names it, so they are whole and in order.
+   *
+   * @param clear removes what stands behind; needed unless the store was closed cleanly
+   */
+  async load(trustedOffset: number, clear: boolean): Promise<void> {
+    const queues: [topic: string, queueId: number][] = [];
+    for (const topic of await this.#fileSystem.list(this.#directory)) {
+      for (const name of await this.#fileSystem.list(`${this.#directory}/${topic}`)) {
+        if (/^\d+$/.test(name)) queues.push([topic, Number(name)]);
+      }
+    }
+    await inParallel(queues, async ([topic, queueId]) => {
+      this.#add(await this.#load(topic, queueId, trustedOffset, clear));
+    });
+  }
+
+  /** Brings all entries to the disk. */
+  async flush(): Promise<void> {
+    await inParallel(
+      this.all().filter((queue) => queue.isDirty),
+      (queue) => queue.flush(),
+    );
+  }
+
+  /** Lets go of what points before the beginning of the log. */
+  async trim(minPhysicalOffset: number): Promise<void> {
+    await inParallel(this.all(), (queue) => queue.trim(minPhysicalOffset));
+  }
+
+  async #load(topic: string, queueId: number, trustedOffset: number, clear: boolean): Promise<ConsumeQueue> {
+    const files = this.#files(topic, queueId);
+    await files.load();
+    const minIndex = files.firstOffset / QUEUE_ENTRY_BYTES;
+    const maxIndex = await findEnd(files, trustedOffset);
+    const endOffset = maxIndex * QUEUE_ENTRY_BYTES;
+    if (clear || (await holdsData(files, endOffset))) await files.clearFrom(endOffset);
+    return new ConsumeQueue(topic, queueId, files, { minIndex, maxIndex });
+  }
+
+  #files(topic: string, queueId: number): SegmentFiles {
+    const directory = `${this.#directory}/${topic}/${queueId}`;
+    return new SegmentFiles(directory, this.#fileSizeBytes, this.#fileSystem, this.#pool);
+  }
+
+  #add(queue: ConsumeQueue): ConsumeQueue {
+    const queues = this.#topics.get(queue.topic) ?? [];
+    queues[queue.queueId] = queue;
+    this.#topics.set(queue.topic, queues);
+    return queue;
+  }
+}
+
+/** Index after the last entry of a record before `trustedOffset`. Entries ascend, then zeros follow, so a binary search finds it. */
+async function findEnd(files: SegmentFiles, trustedOffset: number): Promise<number> {
+  const entry = Buffer.alloc(QUEUE_ENTRY_BYTES);
+  let low = files.firstOffset / QUEUE_ENTRY_BYTES;
+  let high = files.endOffset / QUEUE_ENTRY_BYTES;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    await files.read(entry, middle * QUEUE_ENTRY_BYTES);
+    if (readEntrySize(entry, 0) > 0 && readEntryOffset(entry, 0) < trustedOffset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+async function holdsData(files: SegmentFiles, offset: number): Promise<boolean> {
+  const entry = Buffer.alloc(QUEUE_ENTRY_BYTES);
+  const readBytes = await files.read(entry, offset);
+  return readBytes > 0 && readEntrySize(entry, 0) !== 0;
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL_QUEUES, items.length) }, worker));
+}

@@ -1,0 +1,205 @@
+import type { MaybePromise, QueueEntry } from '../types/index.js';
+import type { QueueNumbers } from './commit-log.js';
+import {
+  FILLER_ENTRY_SIZE,
+  QUEUE_ENTRY_BYTES,
+  readEntryOffset,
+  readEntrySize,
+  readEntryTagsCode,
+  writeQueueEntry,
+} from './consume-queue-format.js';
+import { EntryRing } from './entry-ring.js';
+import type { SegmentFiles } from './segment-files.js';
+
+/** Entries that a busy queue keeps in memory for its readers: 20 bytes each. */
+const RING_ENTRIES = 4096;
+/** Most entries of one read from the disk. */
+const READ_ENTRIES = 1024;
+
+/**
+ * The index of one queue: entry n says where in the commit log message n lies. It is derived from the log: what is not on disk at a crash is
+ * made again, so its writes are lazy.
+ *
+ * Invariant: `minIndex <= writtenIndex <= maxIndex <= #nextNumber`; entries at or after `writtenIndex` are in the ring.
+ */
+export class ConsumeQueue implements QueueNumbers {
+  readonly topic: string;
+  readonly queueId: number;
+  readonly #files: SegmentFiles;
+  #ring: EntryRing;
+  #minIndex: number;
+  /** Entries before it are in the file, though perhaps not synced. */
+  #writtenIndex: number;
+  /** The number of the next message, given out when it enters the log; entries follow when it is visible. */
+  #nextNumber: number;
+  /** Made by {@link flush}; false while the file on disk misses entries or a sync. */
+  #synced = true;
+
+  /** @param range what recovery found in the files: the first entry that counts, and one past the last */
+  constructor(topic: string, queueId: number, files: SegmentFiles, range: { minIndex: number; maxIndex: number }) {
+    this.topic = topic;
+    this.queueId = queueId;
+    this.#files = files;
+    this.#minIndex = range.minIndex;
+    this.#writtenIndex = range.maxIndex;
+    this.#nextNumber = range.maxIndex;
+    this.#ring = new EntryRing(range.maxIndex);
+  }
+
+  /** First message that can be read. */
+  get minIndex(): number {
+    return this.#minIndex;
+  }
+
+  /** One past the last message that can be read. */
+  get maxIndex(): number {
+    return this.#ring.endIndex;
+  }
+
+  get isDirty(): boolean {
+    return !this.#synced;
+  }
+
+  /** Entries that wait to be written. */
+  get unwrittenCount(): number {
+    return this.maxIndex - this.#writtenIndex;
+  }
+
+  takeOffset(): number {
+    return this.#nextNumber++;
+  }
+
+  giveBackFrom(offset: number): void {
+    this.#nextNumber = offset;
+  }
+
+  /**
+   * Adds the entry of message `index`. What is there already is left alone, so that recovery may go over the same records again
+   * (`ConsumeQueue.putMessagePositionInfo`).
+   */
+  add(index: number, physicalOffset: number, sizeBytes: number, tagsCode: number): void {
+    if (index < this.maxIndex) return;
+    if (index > this.maxIndex) this.#startAt(index);
+    this.#ring.push(physicalOffset, sizeBytes, tagsCode, this.#writtenIndex, RING_ENTRIES);
+    this.#synced = false;
+    if (this.#nextNumber <= index) this.#nextNumber = index + 1;
+  }
+
+  /** The ring, if it holds the entry: hot readers take the numbers from it without an object per entry. */
+  ringWith(index: number): EntryRing | undefined {
+    return index >= this.#ring.firstIndex && index < this.#ring.endIndex ? this.#ring : undefined;
+  }
+
+  /** At most `count` entries from `index` on; fewer at the end, or where memory and disk meet. */
+  entries(index: number, count: number): MaybePromise<readonly QueueEntry[]> {
+    const end = Math.min(index + count, this.maxIndex);
+    if (index < this.#minIndex || index >= end) return [];
+    if (index < this.#ring.firstIndex) {
+      return this.#readEntries(index, Math.min(end, this.#ring.firstIndex) - index);
+    }
+    const found: QueueEntry[] = [];
+    for (let at = index; at < end; at++) {
+      const ring = this.#ring;
+      found.push({
+        queueOffset: at,
+        physicalOffset: ring.physicalOffset(at),
+        sizeBytes: ring.sizeBytes(at),
+        tagsCode: ring.tagsCode(at),
+      });
+    }
+    return found;
+  }
+
+  /** Writes what is not in the files yet. One at a time: the caller sees to that. */
+  async flush(): Promise<void> {
+    if (this.#synced) return;
+    let lastFileStart = -1;
+    while (this.#writtenIndex < this.maxIndex) {
+      const start = this.#writtenIndex;
+      const offset = start * QUEUE_ENTRY_BYTES;
+      const fileRest = (this.#files.startOf(offset) + this.#files.fileSizeBytes - offset) / QUEUE_ENTRY_BYTES;
+      const end = Math.min(this.maxIndex, start + fileRest);
+      if (lastFileStart >= 0) await this.#files.datasync(lastFileStart);
+      lastFileStart = offset;
+      await this.#ensureFile(offset);
+      await this.#files.write(this.#encode(start, end), offset);
+      this.#writtenIndex = end;
+    }
+    // Entries that come during the sync are not covered by it.
+    this.#synced = true;
+    try {
+      if (this.maxIndex > 0) await this.#files.datasync((this.#writtenIndex - 1) * QUEUE_ENTRY_BYTES);
+      if (this.#writtenIndex < this.maxIndex) this.#synced = false;
+    } catch (error) {
+      this.#synced = false;
+      throw error;
+    }
+  }
+
+  /** Moves the beginning to the first entry whose record the log still holds, and removes files before it. */
+  async trim(minPhysicalOffset: number): Promise<void> {
+    this.#minIndex = await this.#firstIndexAt(minPhysicalOffset);
+    await this.#files.removeBefore(Math.min(this.#minIndex, this.#writtenIndex - 1) * QUEUE_ENTRY_BYTES);
+  }
+
+  /** The first message of which `isAtOrAfter` is true, given that it is true for all later ones: a binary search over entries. */
+  async search(isAtOrAfter: (entry: QueueEntry) => Promise<boolean>): Promise<number> {
+    let low = this.#minIndex;
+    let high = this.maxIndex;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const [entry] = await this.entries(middle, 1);
+      if (entry !== undefined && (await isAtOrAfter(entry))) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #firstIndexAt(minPhysicalOffset: number): Promise<number> {
+    return this.search(async (entry) => entry.sizeBytes !== FILLER_ENTRY_SIZE && entry.physicalOffset >= minPhysicalOffset);
+  }
+
+  /** The queue's earlier messages are gone, with the part of the log that held them: it begins at `index`. */
+  #startAt(index: number): void {
+    this.#ring = new EntryRing(index);
+    this.#minIndex = index;
+    this.#writtenIndex = index;
+  }
+
+  /** A queue that begins in the middle of a file gets entries that say so, as in RocketMQ: zeros would read as its end. */
+  async #ensureFile(offset: number): Promise<void> {
+    const isNew = !this.#files.has(offset);
+    await this.#files.ensure(offset);
+    const fillers = (offset - this.#files.startOf(offset)) / QUEUE_ENTRY_BYTES;
+    if (!isNew || fillers === 0) return;
+    const bytes = Buffer.alloc(fillers * QUEUE_ENTRY_BYTES);
+    for (let i = 0; i < fillers; i++) writeQueueEntry(bytes, i * QUEUE_ENTRY_BYTES, 0, FILLER_ENTRY_SIZE, 0);
+    await this.#files.write(bytes, this.#files.startOf(offset));
+  }
+
+  async #readEntries(index: number, count: number): Promise<readonly QueueEntry[]> {
+    const offset = index * QUEUE_ENTRY_BYTES;
+    const bytes = Buffer.allocUnsafe(Math.min(count, READ_ENTRIES) * QUEUE_ENTRY_BYTES);
+    const readBytes = await this.#files.read(bytes, offset);
+    const found: QueueEntry[] = [];
+    for (let at = 0; at + QUEUE_ENTRY_BYTES <= readBytes; at += QUEUE_ENTRY_BYTES) {
+      found.push({
+        queueOffset: index + at / QUEUE_ENTRY_BYTES,
+        physicalOffset: readEntryOffset(bytes, at),
+        sizeBytes: readEntrySize(bytes, at),
+        tagsCode: readEntryTagsCode(bytes, at),
+      });
+    }
+    return found;
+  }
+
+  #encode(start: number, end: number): Buffer {
+    const ring = this.#ring;
+    const bytes = Buffer.allocUnsafe((end - start) * QUEUE_ENTRY_BYTES);
+    for (let index = start; index < end; index++) {
+      const at = (index - start) * QUEUE_ENTRY_BYTES;
+      writeQueueEntry(bytes, at, ring.physicalOffset(index), ring.sizeBytes(index), ring.tagsCode(index));
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,68 @@
+import { Property, SysFlag, type ArrivalListener } from '../types/index.js';
+import type { PendingRecord } from './commit-log.js';
+import type { ConsumeQueueSet } from './consume-queue-set.js';
+import { StoredMessage } from './stored-message.js';
+import type { TagsCodes } from './tags-code.js';
+
+/**
+ * Carries each record of the log, once and in order, to what is derived from it: its consume queue, and those who wait for it. Live records come
+ * from memory, those of a recovery from the disk; both end up in the same place.
+ */
+export class Dispatcher {
+  readonly #queues: ConsumeQueueSet;
+  readonly #tagsCodes: TagsCodes;
+  readonly #listeners = new Map<string, readonly ArrivalListener[]>();
+  #lastStoreTimestampMs = 0;
+
+  constructor(queues: ConsumeQueueSet, tagsCodes: TagsCodes) {
+    this.#queues = queues;
+    this.#tagsCodes = tagsCodes;
+  }
+
+  /** Store time of the last record that was carried on. */
+  get lastStoreTimestampMs(): number {
+    return this.#lastStoreTimestampMs;
+  }
+
+  onArrival(topic: string, listener: ArrivalListener): () => void {
+    this.#listeners.set(topic, [...(this.#listeners.get(topic) ?? []), listener]);
+    return () => {
+      const rest = (this.#listeners.get(topic) ?? []).filter((other) => other !== listener);
+      if (rest.length === 0) this.#listeners.delete(topic);
+      else this.#listeners.set(topic, rest);
+    };
+  }
+
+  /** Live records: all queues are filled before anybody is told, so that a listener sees the whole group. */
+  dispatch(records: readonly PendingRecord[]): void {
+    for (const { draft, queueOffset, physicalOffset, sizeBytes, storeTimestampMs } of records) {
+      if (!isQueued(draft.sysFlag)) continue;
+      const tagsCode = this.#tagsCodes.of(draft.topic, draft.tags, draft.delayLevel, storeTimestampMs);
+      this.#queues.getOrCreate(draft.topic, draft.queueId).add(queueOffset, physicalOffset, sizeBytes, tagsCode);
+    }
+    this.#lastStoreTimestampMs = records.at(-1)?.storeTimestampMs ?? this.#lastStoreTimestampMs;
+    if (this.#listeners.size === 0) return;
+    for (const { draft, queueOffset } of records) {
+      const listeners = this.#listeners.get(draft.topic);
+      if (listeners === undefined || !isQueued(draft.sysFlag)) continue;
+      for (const listener of listeners) listener(draft.queueId, queueOffset);
+    }
+  }
+
+  /** A record that recovery read. */
+  dispatchRecovered(bytes: Buffer, at: number, sizeBytes: number, physicalOffset: number): void {
+    const message = new StoredMessage(bytes, at, '');
+    this.#lastStoreTimestampMs = message.storeTimestamp;
+    if (!isQueued(message.sysFlag)) return;
+    const { storedTopic, queueId, queueOffset, tags, storeTimestamp } = message;
+    const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
+    const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
+    this.#queues.getOrCreate(storedTopic, queueId).add(queueOffset, physicalOffset, sizeBytes, tagsCode);
+  }
+}
+
+/** Prepared and rolled-back transaction records are in no queue (`CommitLogDispatcherBuildConsumeQueue`). */
+function isQueued(sysFlag: number): boolean {
+  const type = sysFlag & SysFlag.TRANSACTION_TYPE;
+  return type !== SysFlag.TRANSACTION_PREPARED && type !== SysFlag.TRANSACTION_ROLLBACK;
+}

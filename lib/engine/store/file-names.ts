@@ -1,0 +1,27 @@
+// Directory layout of a store (RocketMQ: StorePathConfigHelper, BrokerPathConfigHelper, UtilAll.offset2FileName).
+
+export const storePaths = (root: string) =>
+  ({
+    root,
+    commitLog: `${root}/commitlog`,
+    consumeQueue: `${root}/consumequeue`,
+    index: `${root}/index`,
+    config: `${root}/config`,
+    checkpoint: `${root}/checkpoint`,
+    abort: `${root}/abort`,
+    lock: `${root}/lock`,
+    /** Ours: what recovery cut off is kept here. Outside of `commitlog`, where a broker refuses files of a foreign size. */
+    broken: `${root}/broken`,
+  }) as const;
+
+export type StorePaths = ReturnType<typeof storePaths>;
+
+/** Files are named by the offset of their first byte: 20 digits. */
+export function offsetFileName(offset: number): string {
+  return String(offset).padStart(20, '0');
+}
+
+/** The offset that a file name stands for; undefined for a file that is not one of the log's. */
+export function parseOffsetFileName(name: string): number | undefined {
+  return /^\d{20}$/.test(name) ? Number(name) : undefined;
+}

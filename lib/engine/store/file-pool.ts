@@ -1,0 +1,74 @@
+import type { FileHandle, FileSystem } from '../types/index.js';
+
+/**
+ * Open files, at most `maxOpen` of them idle: a store of thousands of queues does not hold thousands of file descriptors. A file in
+ * use is never closed under its user.
+ */
+export class FilePool {
+  readonly #fileSystem: FileSystem;
+  readonly #maxOpen: number;
+  /** In order of last use: the first is the one to close. */
+  readonly #files = new Map<string, PooledFile>();
+
+  constructor(fileSystem: FileSystem, maxOpen: number) {
+    this.#fileSystem = fileSystem;
+    this.#maxOpen = maxOpen;
+  }
+
+  /** Runs `work` with the file, opened (made, if `mode` says so) when it is not open. */
+  async use<T>(path: string, mode: 'read' | 'write' | 'create', work: (file: FileHandle) => Promise<T>): Promise<T> {
+    const pooled = this.#acquire(path, mode);
+    try {
+      return await work(await pooled.handle);
+    } finally {
+      pooled.users--;
+      this.#closeIdle();
+    }
+  }
+
+  /** Closes a file that is to be removed or cut. The caller sees to it that nobody uses it. */
+  async forget(path: string): Promise<void> {
+    const pooled = this.#files.get(path);
+    if (pooled === undefined) return;
+    this.#files.delete(path);
+    await (await pooled.handle).close();
+  }
+
+  /** Closes all files. The caller sees to it that nobody uses them. */
+  async close(): Promise<void> {
+    const open = [...this.#files.values()];
+    this.#files.clear();
+    await Promise.all(open.map(async ({ handle }) => (await handle).close()));
+  }
+
+  #acquire(path: string, mode: 'read' | 'write' | 'create'): PooledFile {
+    const known = this.#files.get(path);
+    this.#files.delete(path);
+    // One handle serves readers and writers, so a pooled file is always opened for writing.
+    const pooled = known ?? { handle: this.#fileSystem.open(path, mode === 'read' ? 'write' : mode), users: 0 };
+    this.#files.set(path, pooled);
+    pooled.users++;
+    if (known === undefined) {
+      pooled.handle.catch(() => {
+        if (this.#files.get(path) === pooled) this.#files.delete(path);
+      });
+    }
+    return pooled;
+  }
+
+  #closeIdle(): void {
+    if (this.#files.size <= this.#maxOpen) return;
+    for (const [path, pooled] of this.#files) {
+      if (pooled.users > 0) continue;
+      this.#files.delete(path);
+      // A close that fails has nothing left to lose: what counts was synced before.
+      void pooled.handle.then((file) => file.close()).catch(() => undefined);
+      if (this.#files.size <= this.#maxOpen) return;
+    }
+  }
+}
+
+interface PooledFile {
+  readonly handle: Promise<FileHandle>;
+  users: number;
+}

@@ -1,0 +1,49 @@
+import { checkRecord } from './record-checker.js';
+import type { SegmentFiles } from './segment-files.js';
+
+const SCAN_BYTES = 4 * 1024 * 1024;
+
+/** Where and why a scan ended. */
+export interface ScanEnd {
+  readonly offset: number;
+  /** Undefined: nothing was ever written there. Else: what is wrong with the bytes there. */
+  readonly reason: string | undefined;
+}
+
+/**
+ * Reads the log record by record from `startOffset`, which is the start of a record, to the first place that holds none.
+ *
+ * @param onRecord gets bytes that are overwritten afterwards
+ */
+export async function scanLog(
+  segments: SegmentFiles,
+  startOffset: number,
+  onRecord: (bytes: Buffer, at: number, sizeBytes: number, offset: number) => void,
+): Promise<ScanEnd> {
+  let buffer = Buffer.allocUnsafeSlow(SCAN_BYTES);
+  let offset = startOffset;
+  while (segments.has(offset)) {
+    const segmentEnd = segments.startOf(offset) + segments.fileSizeBytes;
+    const readBytes = await segments.read(buffer, offset);
+    const blockOffset = offset;
+    for (let at = 0; ; ) {
+      const check = checkRecord(buffer, at, readBytes, blockOffset + at, segmentEnd - blockOffset - at);
+      if (check.kind === 'record') {
+        onRecord(buffer, at, check.sizeBytes, blockOffset + at);
+        at += check.sizeBytes;
+        offset = blockOffset + at;
+        continue;
+      }
+      if (check.kind === 'empty') return { offset, reason: undefined };
+      if (check.kind === 'invalid') return { offset, reason: check.reason };
+      if (check.kind === 'blank') {
+        offset = segmentEnd;
+      } else if (at === 0) {
+        if (check.sizeBytes <= buffer.length) return { offset, reason: 'the file ends within a record' };
+        buffer = Buffer.allocUnsafeSlow(check.sizeBytes);
+      }
+      break;
+    }
+  }
+  return { offset, reason: undefined };
+}

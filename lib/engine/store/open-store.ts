@@ -1,0 +1,174 @@
+import type {
+  Activity,
+  Clock,
+  EngineLogger,
+  FileSystem,
+  MessageStore,
+  StateDirectory,
+  SubscriptionGroupTable,
+  TopicTable,
+} from '../types/index.js';
+import { readCheckpoint } from './checkpoint.js';
+import { CheckpointService } from './checkpoint-service.js';
+import { CommitLog, type FlushDiskType } from './commit-log.js';
+import { ConfigDirectory } from './config-directory.js';
+import { ConsumeQueueSet } from './consume-queue-set.js';
+import { Dispatcher } from './dispatcher.js';
+import { storePaths, type StorePaths } from './file-names.js';
+import { FilePool } from './file-pool.js';
+import { LogReader } from './log-reader.js';
+import { LogTail } from './log-tail.js';
+import { LogMessageStore } from './message-store.js';
+import { RecordEncoder } from './record-encoder.js';
+import { chooseScanStart, recoverLog } from './recovery.js';
+import { SegmentFiles } from './segment-files.js';
+import { StoreOwner } from './store-owner.js';
+import { SubscriptionGroupConfigTable } from './subscription-group-config-table.js';
+import { TagsCodes } from './tags-code.js';
+import { TopicConfigTable, topicConfig } from './topic-config-table.js';
+
+export interface StoreOptions {
+  /** The store's directory. Made when it is missing. */
+  readonly path: string;
+  readonly flushDiskType: FlushDiskType;
+  /** Size of a commit log file. RocketMQ: `mappedFileSizeCommitLog`. */
+  readonly mappedFileSizeCommitLogBytes: number;
+  /** Entries of a consume queue file. RocketMQ: `mappedFileSizeConsumeQueue` / 20. */
+  readonly consumeQueueFileEntries: number;
+  /** Youngest part of the log that is held in memory for readers. */
+  readonly tailCacheBytes: number;
+  /** Sends wait when this much is on its way to the disk. */
+  readonly maxUnflushedBytes: number;
+  /** After this time at the latest, written consume queues and a checkpoint follow a record. Bounds what a crash makes the opening read again. */
+  readonly checkpointIntervalMs: number;
+  /** Files of consume queues that stay open while nobody uses them. */
+  readonly maxOpenFiles: number;
+  readonly brokerName: string;
+  /** Address and port that stand in records and offset ids. */
+  readonly storeHost: Uint8Array;
+  /** Delay of level 1, 2, … in milliseconds. */
+  readonly delayLevelsMs: readonly number[];
+  readonly processId: number;
+}
+
+export interface StoreEnvironment {
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  readonly logger: EngineLogger;
+  readonly activity: Activity;
+}
+
+/** A store that is open, with all that its services need of it. */
+export interface OpenStore {
+  readonly messages: MessageStore;
+  readonly topics: TopicTable;
+  readonly groups: SubscriptionGroupTable;
+  readonly state: StateDirectory;
+  /** Brings everything to the disk and gives the directory free. A second call waits for the first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store at `options.path`, recovering it when it was not closed cleanly.
+ *
+ * @throws StoreLockedError, StoreUnusableError, StoreFormatError, StoreCorruptError
+ */
+export async function openStore(options: StoreOptions, environment: StoreEnvironment): Promise<OpenStore> {
+  const paths = storePaths(options.path);
+  const owner = await StoreOwner.acquire(environment.fileSystem, paths);
+  try {
+    return await openOwnedStore(options, environment, paths, owner);
+  } catch (error) {
+    await owner.release(false);
+    throw error;
+  }
+}
+
+async function openOwnedStore(
+  options: StoreOptions,
+  environment: StoreEnvironment,
+  paths: StorePaths,
+  owner: StoreOwner,
+): Promise<OpenStore> {
+  const { fileSystem, clock, logger } = environment;
+  const logFiles = new FilePool(fileSystem, options.maxOpenFiles);
+  const queueFiles = new FilePool(fileSystem, options.maxOpenFiles);
+  const segments = new SegmentFiles(paths.commitLog, options.mappedFileSizeCommitLogBytes, fileSystem, logFiles);
+  const queues = new ConsumeQueueSet(paths.consumeQueue, options.consumeQueueFileEntries, fileSystem, queueFiles);
+  const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs));
+  const config = new ConfigDirectory(paths.config, environment);
+  const topics = new TopicConfigTable(clock);
+  const groups = new SubscriptionGroupConfigTable(clock);
+
+  await segments.load();
+  const checkpoint = await readCheckpoint(fileSystem, paths.checkpoint);
+  const scanStart = await chooseScanStart(segments, checkpoint, await queues.isEmptyOnDisk());
+  await owner.markOpen(options.processId);
+  await queues.load(scanStart, !owner.wasClosedCleanly);
+  const recoveryEnvironment = { fileSystem, logger, brokenDirectory: paths.broken, nowMs: clock.now() };
+  const startedMs = clock.monotonicMs();
+  const endOffset = await recoverLog(segments, scanStart, checkpoint, recoveryEnvironment, (bytes, at, sizeBytes, offset) =>
+    dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
+  );
+  if (!owner.wasClosedCleanly) {
+    const tookMs = Math.round(clock.monotonicMs() - startedMs);
+    logger.log(`The store was not closed cleanly: ${endOffset - scanStart} bytes of the log were read again in ${tookMs} ms`);
+  }
+  await queues.trim(segments.firstOffset);
+  await topics.open(config);
+  await groups.open(config);
+  await restoreTopics(topics, queues);
+
+  const tail = new LogTail(options.tailCacheBytes);
+  const end = {
+    offset: endOffset,
+    storeTimestampMs: Math.max(dispatcher.lastStoreTimestampMs, checkpoint.physicMsgTimestampMs),
+  };
+  const checkpoints = new CheckpointService(paths.checkpoint, options.checkpointIntervalMs, environment, queues, dispatcher, end);
+  const log = new CommitLog(
+    segments,
+    tail,
+    new RecordEncoder(options.storeHost),
+    end,
+    {
+      ...environment,
+      onVisible: (records) => {
+        dispatcher.dispatch(records);
+        checkpoints.onRecords(records.length);
+      },
+    },
+    options,
+  );
+  checkpoints.watch(log);
+  const reader = new LogReader(segments);
+  const { brokerName } = options;
+
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    let clean = false;
+    try {
+      await log.close();
+      await config.close();
+      await checkpoints.close();
+      clean = !log.hasFailed;
+    } finally {
+      await Promise.allSettled([logFiles.close(), queueFiles.close()]);
+      await owner.release(clean);
+    }
+  };
+  return {
+    messages: new LogMessageStore({ log, tail, reader, queues, dispatcher, brokerName }),
+    topics,
+    groups,
+    state: config,
+    close: () => (closing ??= close()),
+  };
+}
+
+/** A topic whose queues are there but whose entry was lost in a crash is made again, so that its messages can be reached. */
+async function restoreTopics(topics: TopicConfigTable, queues: ConsumeQueueSet): Promise<void> {
+  for (const topic of queues.topicNames()) {
+    const queueNums = Math.max(...queues.ofTopic(topic).map((queue) => queue.queueId)) + 1;
+    if (topics.get(topic) === undefined) await topics.put(topicConfig(topic, queueNums));
+  }
+}

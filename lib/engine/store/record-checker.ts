@@ -1,0 +1,77 @@
+import { SysFlag } from '../types/index.js';
+import { bodyCrc32 } from './crc32.js';
+import {
+  BLANK_SIZE_BYTES,
+  IPV4_HOST_BYTES,
+  IPV6_HOST_BYTES,
+  MAGIC_BLANK,
+  MAGIC_V1,
+  MAGIC_V2,
+  MIN_RECORD_BYTES,
+  readInt64,
+  RecordField,
+} from './record-format.js';
+
+/** What stands at a place of the log. */
+export type RecordCheck =
+  | { readonly kind: 'record'; readonly sizeBytes: number }
+  /** The rest of the segment file holds nothing. */
+  | { readonly kind: 'blank' }
+  /** Nothing was ever written here. */
+  | { readonly kind: 'empty' }
+  /** The block ends within the record. */
+  | { readonly kind: 'more'; readonly sizeBytes: number }
+  | { readonly kind: 'invalid'; readonly reason: string };
+
+/**
+ * Looks at the bytes from `at` to `end` as recovery does (`CommitLog.checkMessageAndReturnSize`). Stricter than RocketMQ in one thing:
+ * the record must name the place where it lies, so that what an earlier write left behind a cut is never taken for data.
+ *
+ * @param physicalOffset place of `at` in the log
+ * @param segmentRestBytes bytes from `at` to the end of the segment file; a record never reaches beyond
+ */
+export function checkRecord(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  physicalOffset: number,
+  segmentRestBytes: number,
+): RecordCheck {
+  if (segmentRestBytes < BLANK_SIZE_BYTES) return { kind: 'blank' };
+  if (end - at < BLANK_SIZE_BYTES) return { kind: 'more', sizeBytes: BLANK_SIZE_BYTES };
+  const sizeBytes = bytes.readInt32BE(at);
+  const magic = bytes.readInt32BE(at + RecordField.MAGIC);
+  if (magic === MAGIC_BLANK) return { kind: 'blank' };
+  if (magic === 0 && sizeBytes === 0) return { kind: 'empty' };
+  if (magic !== MAGIC_V1 && magic !== MAGIC_V2) return invalid(`unknown magic 0x${(magic >>> 0).toString(16)}`);
+  if (sizeBytes < MIN_RECORD_BYTES || sizeBytes > segmentRestBytes) return invalid(`impossible record size ${sizeBytes}`);
+  if (end - at < sizeBytes) return { kind: 'more', sizeBytes };
+
+  const sysFlag = bytes.readInt32BE(at + RecordField.SYS_FLAG);
+  const hostBytes =
+    (sysFlag & SysFlag.BORN_HOST_V6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES) +
+    (sysFlag & SysFlag.STORE_HOST_V6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES);
+  const bodyLengthAt = at + RecordField.BORN_HOST + 8 + hostBytes + 12;
+  const recordEnd = at + sizeBytes;
+  const topicLengthBytes = magic === MAGIC_V2 ? 2 : 1;
+  if (bodyLengthAt + 4 > recordEnd) return invalid('record shorter than its fixed fields');
+  const bodyBytes = bytes.readInt32BE(bodyLengthAt);
+  const topicLengthAt = bodyLengthAt + 4 + bodyBytes;
+  if (bodyBytes < 0 || topicLengthAt + topicLengthBytes > recordEnd) return invalid(`impossible body length ${bodyBytes}`);
+  const topicBytes = topicLengthBytes === 2 ? bytes.readInt16BE(topicLengthAt) : bytes.readInt8(topicLengthAt);
+  const propertiesLengthAt = topicLengthAt + topicLengthBytes + topicBytes;
+  if (topicBytes < 0 || propertiesLengthAt + 2 > recordEnd) return invalid(`impossible topic length ${topicBytes}`);
+  const propertiesBytes = bytes.readInt16BE(propertiesLengthAt);
+  if (propertiesLengthAt + 2 + propertiesBytes !== recordEnd) return invalid('the lengths of its parts do not add up');
+  const statedOffset = readInt64(bytes, at + RecordField.PHYSICAL_OFFSET);
+  if (statedOffset !== physicalOffset) return invalid(`record says that it lies at ${statedOffset}`);
+  const bodyAt = bodyLengthAt + 4;
+  if (bodyCrc32(bytes.subarray(bodyAt, bodyAt + bodyBytes)) !== bytes.readInt32BE(at + RecordField.BODY_CRC)) {
+    return invalid('body checksum does not match');
+  }
+  return { kind: 'record', sizeBytes };
+}
+
+function invalid(reason: string): RecordCheck {
+  return { kind: 'invalid', reason };
+}

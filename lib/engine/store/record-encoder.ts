@@ -1,0 +1,100 @@
+import type { RecordDraft } from '../types/index.js';
+import { SysFlag } from '../types/index.js';
+import { bodyCrc32 } from './crc32.js';
+import {
+  BLANK_SIZE_BYTES,
+  IPV4_HOST_BYTES,
+  IPV6_HOST_BYTES,
+  MAGIC_BLANK,
+  MAGIC_V1,
+  MAGIC_V2,
+  MIN_RECORD_BYTES,
+  RecordField,
+  V1_MAX_TOPIC_BYTES,
+  writeAscii,
+  writeInt32,
+  writeInt64,
+} from './record-format.js';
+
+/** The fields that the log gives a record. */
+export interface RecordPlace {
+  readonly physicalOffset: number;
+  readonly queueOffset: number;
+  readonly storeTimestampMs: number;
+}
+
+/** Writes drafts as records. One per store: it knows the store's own address. */
+export class RecordEncoder {
+  readonly #storeHost: Uint8Array;
+
+  /** @param storeHost address (4 or 16 bytes) and port (4 bytes) of this broker; also the sender of what has none */
+  constructor(storeHost: Uint8Array) {
+    this.#storeHost = storeHost;
+  }
+
+  /** Size of the record in the log. @param propertiesBytes UTF-8 length of the draft's properties */
+  sizeBytes(draft: RecordDraft, propertiesBytes: number): number {
+    const bornHost = draft.bornHost ?? this.#storeHost;
+    return (
+      MIN_RECORD_BYTES +
+      (bornHost.length - IPV4_HOST_BYTES) +
+      (this.#storeHost.length - IPV4_HOST_BYTES) +
+      draft.body.length +
+      draft.topic.length +
+      (draft.topic.length > V1_MAX_TOPIC_BYTES ? 1 : 0) +
+      propertiesBytes
+    );
+  }
+
+  /** Writes the record at `at`. `target` has `sizeBytes` of room there. */
+  encode(draft: RecordDraft, place: RecordPlace, sizeBytes: number, target: Buffer, at: number): void {
+    const { topic, body } = draft;
+    const bornHost = draft.bornHost ?? this.#storeHost;
+    const version2 = topic.length > V1_MAX_TOPIC_BYTES;
+    let sysFlag = draft.sysFlag & ~(SysFlag.BORN_HOST_V6 | SysFlag.STORE_HOST_V6);
+    if (bornHost.length === IPV6_HOST_BYTES) sysFlag |= SysFlag.BORN_HOST_V6;
+    if (this.#storeHost.length === IPV6_HOST_BYTES) sysFlag |= SysFlag.STORE_HOST_V6;
+
+    writeInt32(target, sizeBytes, at);
+    writeInt32(target, version2 ? MAGIC_V2 : MAGIC_V1, at + RecordField.MAGIC);
+    writeInt32(target, bodyCrc32(body), at + RecordField.BODY_CRC);
+    writeInt32(target, draft.queueId, at + RecordField.QUEUE_ID);
+    writeInt32(target, draft.flag, at + RecordField.FLAG);
+    writeInt64(target, place.queueOffset, at + RecordField.QUEUE_OFFSET);
+    writeInt64(target, place.physicalOffset, at + RecordField.PHYSICAL_OFFSET);
+    writeInt32(target, sysFlag, at + RecordField.SYS_FLAG);
+    writeInt64(target, draft.bornTimestampMs, at + RecordField.BORN_TIMESTAMP);
+    let next = at + RecordField.BORN_HOST;
+    target.set(bornHost, next);
+    next += bornHost.length;
+    writeInt64(target, place.storeTimestampMs, next);
+    next += 8;
+    target.set(this.#storeHost, next);
+    next += this.#storeHost.length;
+    writeInt32(target, draft.reconsumeTimes, next);
+    writeInt64(target, draft.preparedTransactionOffset, next + 4);
+    writeInt32(target, body.length, next + 12);
+    next += 16;
+    target.set(body, next);
+    next += body.length;
+    if (version2) target[next++] = topic.length >>> 8;
+    target[next++] = topic.length;
+    writeAscii(target, topic, next);
+    next += topic.length;
+    const propertiesBytes = at + sizeBytes - next - 2;
+    target[next] = propertiesBytes >>> 8;
+    target[next + 1] = propertiesBytes;
+    target.write(draft.properties, next + 2, propertiesBytes, 'utf8');
+  }
+}
+
+/** Says that the rest of a segment file, `restBytes` from `at` on, holds nothing. */
+export function encodeBlank(target: Buffer, at: number, restBytes: number): void {
+  writeInt32(target, restBytes, at);
+  writeInt32(target, MAGIC_BLANK, at + 4);
+}
+
+/** True when a record of this size must go to the next segment file: room for the blank always stays. */
+export function needsNextSegment(recordBytes: number, restBytes: number): boolean {
+  return recordBytes + BLANK_SIZE_BYTES > restBytes;
+}

@@ -1,0 +1,156 @@
+import { StoreCorruptError } from '../../errors/index.js';
+import type { EngineLogger, FileSystem } from '../types/index.js';
+import { trustedTimestampMs, type CheckpointState } from './checkpoint.js';
+import { offsetFileName } from './file-names.js';
+import { scanLog, type ScanEnd } from './log-scan.js';
+import { checkRecord } from './record-checker.js';
+import { MAX_RECORD_BYTES } from './record-format.js';
+import type { SegmentFiles } from './segment-files.js';
+import { StoredMessage } from './stored-message.js';
+
+export interface RecoveryEnvironment {
+  readonly fileSystem: FileSystem;
+  readonly logger: EngineLogger;
+  /** Where the bytes go that are cut off the log. */
+  readonly brokenDirectory: string;
+  readonly nowMs: number;
+}
+
+/**
+ * The place from which on the log is read again at the opening: everything before it is known to be whole, and in the consume queues.
+ *
+ * @param queuesAreMissing all queues are to be made again
+ */
+export async function chooseScanStart(
+  segments: SegmentFiles,
+  checkpoint: CheckpointState,
+  queuesAreMissing: boolean,
+): Promise<number> {
+  if (queuesAreMissing) return segments.firstOffset;
+  const confirmed = checkpoint.confirmPhyOffset;
+  if (confirmed > segments.firstOffset && confirmed <= segments.endOffset && (await isRecordStart(segments, confirmed))) {
+    return confirmed;
+  }
+  // A broker of Apache RocketMQ wrote last: it leaves times only (`isMappedFileMatchedRecover`).
+  const trustedMs = trustedTimestampMs(checkpoint);
+  for (const start of segments.starts.toReversed()) {
+    const firstTimestampMs = await firstStoreTimestamp(segments, start);
+    if (firstTimestampMs !== undefined && firstTimestampMs <= trustedMs) return start;
+  }
+  return segments.firstOffset;
+}
+
+/**
+ * Reads the log from `scanStart` to its end, and sees to it that nothing stands behind the end. What a crash tore is kept aside first.
+ *
+ * @throws StoreCorruptError what is broken cannot be the torn end of the last write
+ */
+export async function recoverLog(
+  segments: SegmentFiles,
+  scanStart: number,
+  checkpoint: CheckpointState,
+  environment: RecoveryEnvironment,
+  onRecord: (bytes: Buffer, at: number, sizeBytes: number, offset: number) => void,
+): Promise<number> {
+  const end = await scanLog(segments, scanStart, onRecord);
+  const laterData = await lastSegmentWithRecord(segments, end.offset);
+  const lastWriteReached = laterData === undefined || laterData === nextStart(segments, end.offset);
+  if (end.offset < checkpoint.confirmPhyOffset || !lastWriteReached) {
+    throw new StoreCorruptError({
+      file: segments.path(end.offset),
+      offset: end.offset % segments.fileSizeBytes,
+      reason: `${end.reason ?? 'no record is there'}, though the log goes on behind it`,
+    });
+  }
+  await cutTornTail(segments, end, environment);
+  return end.offset;
+}
+
+async function isRecordStart(segments: SegmentFiles, offset: number): Promise<boolean> {
+  if (!segments.has(offset)) return offset === segments.endOffset;
+  const head = Buffer.alloc(8);
+  await segments.read(head, offset);
+  const rest = segments.startOf(offset) + segments.fileSizeBytes - offset;
+  return checkRecord(head, 0, head.length, offset, rest).kind !== 'invalid';
+}
+
+/** Store time of the first record of a segment file; undefined when there is none. */
+async function firstStoreTimestamp(segments: SegmentFiles, start: number): Promise<number | undefined> {
+  const bytes = Buffer.alloc(Math.min(MAX_RECORD_BYTES, segments.fileSizeBytes));
+  const readBytes = await segments.read(bytes, start);
+  const check = checkRecord(bytes, 0, readBytes, start, segments.fileSizeBytes);
+  return check.kind === 'record' ? new StoredMessage(bytes, 0, '').storeTimestamp : undefined;
+}
+
+function nextStart(segments: SegmentFiles, offset: number): number {
+  return segments.startOf(offset) + segments.fileSizeBytes;
+}
+
+/** Start of the last segment file behind the one of `offset` that begins with a record. */
+async function lastSegmentWithRecord(segments: SegmentFiles, offset: number): Promise<number | undefined> {
+  for (const start of segments.starts.toReversed()) {
+    if (start < nextStart(segments, offset) || start === offset) return undefined;
+    if ((await firstStoreTimestamp(segments, start)) !== undefined) return start;
+  }
+  return undefined;
+}
+
+const COPY_BYTES = 1024 * 1024;
+
+/**
+ * The last write before a crash may have left any part of itself. It was not acknowledged, but it is evidence: it is copied before it is cleared.
+ */
+async function cutTornTail(segments: SegmentFiles, end: ScanEnd, environment: RecoveryEnvironment): Promise<void> {
+  const { fileSystem, logger, brokenDirectory, nowMs } = environment;
+  const tornBytes = await copyTail(segments, end.offset, async (block, position) => {
+    await fileSystem.makeDirectory(brokenDirectory);
+    const path = `${brokenDirectory}/${offsetFileName(end.offset)}-${nowMs}.broken`;
+    const copy = await fileSystem.open(path, 'create');
+    try {
+      await copy.write(block, position);
+      await copy.datasync();
+    } finally {
+      await copy.close();
+    }
+  });
+  if (tornBytes === 0) return;
+  await fileSystem.syncDirectory(brokenDirectory);
+  logger.warn(
+    `The log ended in a torn write at ${segments.path(end.offset)}, byte ${end.offset % segments.fileSizeBytes} (${end.reason ?? 'no record'}): ` +
+      `${tornBytes} bytes that were never acknowledged were moved to "${brokenDirectory}"`,
+  );
+  await segments.clearFrom(end.offset);
+}
+
+/**
+ * Hands out what stands behind `offset`, block by block, up to the first block of zeros in each file.
+ *
+ * @returns how many bytes were handed out
+ */
+async function copyTail(
+  segments: SegmentFiles,
+  offset: number,
+  keep: (block: Buffer, position: number) => Promise<void>,
+): Promise<number> {
+  const block = Buffer.allocUnsafeSlow(COPY_BYTES);
+  let kept = 0;
+  const fileStarts = segments.starts.filter((start) => start > offset);
+  for (const start of segments.has(offset) ? [offset, ...fileStarts] : fileStarts) {
+    const fileEnd = segments.startOf(start) + segments.fileSizeBytes;
+    for (let at = start; at < fileEnd; ) {
+      const readBytes = await segments.read(block, at);
+      const data = withoutTrailingZeros(block.subarray(0, readBytes));
+      if (data.length === 0) break;
+      await keep(data, at - offset);
+      kept = at - offset + data.length;
+      at += readBytes;
+    }
+  }
+  return kept;
+}
+
+function withoutTrailingZeros(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return bytes.subarray(0, end);
+}

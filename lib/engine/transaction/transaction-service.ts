@@ -1,0 +1,234 @@
+import { MessageIllegalError, StoreClosedError, TransactionNotFoundError } from '../../errors/index.js';
+import {
+  TRANS_CHECK_MAX_TIME_TOPIC,
+  type AppendedRecord,
+  type RecordDraft,
+  type ServiceContext,
+  type StoredRecord,
+  type TransactionChecker,
+  type TransactionState,
+} from '../types/index.js';
+import { CheckBack } from './check-back.js';
+import { HalfLog } from './half-log.js';
+import type { OffsetTable } from './offset-table.js';
+import type { PendingHalf } from './pending-half.js';
+import type { TransactionOptions } from './transaction-options.js';
+
+export interface PreparedTransaction extends AppendedRecord {
+  readonly transactionId: string;
+}
+
+/** A transaction without a decision, for those who look at the broker. */
+export interface PendingTransaction {
+  readonly transactionId: string;
+  readonly producerGroup: string;
+  /** The topic that a commit delivers to. */
+  readonly topic: string;
+  /** When its half message was stored, or stored again for a check-back; epoch ms. */
+  readonly storeTimestampMs: number;
+  /** Check-backs so far. */
+  readonly checkTimes: number;
+  /** Its local transaction is running in this process. */
+  readonly executing: boolean;
+}
+
+/**
+ * Transactional messages (RocketMQ: `TransactionalMessageServiceImpl`, `EndTransactionProcessor`): a half message is stored where no
+ * consumer sees it, and its transaction ends by a commit, which stores the message in its topic, or by a rollback. What is not ended is asked about.
+ */
+export class TransactionService {
+  readonly #context: ServiceContext;
+  readonly #log: HalfLog;
+  readonly #checkBack: CheckBack;
+  /** By transaction id. Whoever decides a transaction takes it out first, in the same turn. */
+  readonly #pending = new Map<string, PendingHalf>();
+  /** Ids whose half message is being stored. */
+  readonly #preparing = new Set<string>();
+  /** What {@link close} waits for. */
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #state: 'not started' | 'open' | 'closing' | 'closed' = 'not started';
+  #closing: Promise<void> | undefined;
+
+  constructor(context: ServiceContext, offsets: OffsetTable, options: TransactionOptions) {
+    this.#context = context;
+    this.#log = new HalfLog(context, offsets);
+    this.#checkBack = new CheckBack(context, options, {
+      renew: (half) => this.#renew(half),
+      decide: (half, state) => this.#decide(half, state),
+      setAside: (half) => this.#setAside(half),
+    });
+  }
+
+  /** Takes up the transactions that the store holds without a decision, and begins to ask about them. */
+  async start(): Promise<void> {
+    for (const half of await this.#log.recover()) {
+      this.#pending.set(half.identity.transactionId, half);
+      this.#checkBack.plan(half);
+    }
+    this.#state = 'open';
+  }
+
+  /** Takes no more transactions and waits for what is being written. What is undecided is asked about after the next start. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /**
+   * Stores a half message; resolves when it is on disk. From then on the local transaction counts as running, and is not asked about,
+   * until {@link end} is called.
+   *
+   * @param draft the message, for its real topic; its UNIQ_KEY becomes the transaction id
+   */
+  async prepare(draft: RecordDraft, producerGroup: string): Promise<PreparedTransaction> {
+    this.#assertOpen('prepare a transaction');
+    const transactionId = draft.uniqKey;
+    if (transactionId === undefined || this.#pending.has(transactionId) || this.#preparing.has(transactionId)) {
+      const reason = 'a half message needs one that no pending transaction has';
+      throw new MessageIllegalError({ field: 'UNIQ_KEY', value: transactionId, reason });
+    }
+    this.#preparing.add(transactionId);
+    try {
+      const { appended, half } = await this.#track(this.#log.prepare(draft, transactionId, producerGroup));
+      this.#pending.set(transactionId, half);
+      return { ...appended, transactionId };
+    } finally {
+      this.#preparing.delete(transactionId);
+    }
+  }
+
+  /**
+   * The second phase. Resolves when the decision is on disk; UNKNOWN leaves it to the check-back. When the message of a commit could not be stored,
+   * the transaction stays undecided and is asked about.
+   *
+   * @throws TransactionNotFoundError when the transaction is unknown, or decided already
+   */
+  async end(transactionId: string, state: TransactionState): Promise<void> {
+    this.#assertOpen('end a transaction');
+    const half = this.#pending.get(transactionId);
+    if (half === undefined) throw new TransactionNotFoundError({ transactionId });
+    if (state !== 'UNKNOWN') {
+      await this.#track(this.#endByProducer(half, state));
+    } else if (half.executing) {
+      half.executing = false;
+      this.#checkBack.plan(half);
+    }
+  }
+
+  /** See `MessageEngine.registerTransactionChecker`. */
+  registerChecker(producerGroup: string, checker: TransactionChecker): () => void {
+    return this.#checkBack.register(producerGroup, checker);
+  }
+
+  /** The transactions without a decision. */
+  pending(): readonly PendingTransaction[] {
+    return [...this.#pending.values()].map((half) => ({
+      transactionId: half.identity.transactionId,
+      producerGroup: half.identity.producerGroup,
+      topic: half.identity.topic,
+      storeTimestampMs: half.place.storeTimestampMs,
+      checkTimes: half.place.checkTimes,
+      executing: half.executing,
+    }));
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'closing';
+    await this.#checkBack.close();
+    await Promise.allSettled(this.#inFlight);
+    await this.#log.close();
+    this.#state = 'closed';
+  }
+
+  /** Takes the half message out of everyone else's hands. No await may come before it in whoever decides. */
+  #claim(half: PendingHalf): void {
+    half.decided = true;
+    this.#pending.delete(half.identity.transactionId);
+    this.#checkBack.forget(half);
+  }
+
+  /** The decision could not be made: the half message is as it was, but no longer counts as running. */
+  #giveBack(half: PendingHalf): void {
+    half.decided = false;
+    half.executing = false;
+    this.#pending.set(half.identity.transactionId, half);
+  }
+
+  async #endByProducer(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+    try {
+      await this.#decide(half, state);
+    } catch (error) {
+      this.#checkBack.plan(half);
+      throw error;
+    }
+  }
+
+  async #decide(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+    this.#claim(half);
+    await half.renewal;
+    if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
+    await this.#log.markDecided(half);
+  }
+
+  async #setAside(half: PendingHalf): Promise<void> {
+    this.#claim(half);
+    await this.#carryOn(half, () => this.#log.setAside(half));
+    const { transactionId, producerGroup, topic } = half.identity;
+    this.#context.logger.warn(
+      `Transaction ${transactionId} of producer group "${producerGroup}" for topic "${topic}" is still unknown after ${half.place.checkTimes} check-backs and is set aside in ${TRANS_CHECK_MAX_TIME_TOPIC}.`,
+    );
+    await this.#log.markDecided(half);
+  }
+
+  async #renew(half: PendingHalf): Promise<StoredRecord | undefined> {
+    const renewal = this.#log.renew(half);
+    half.renewal = renewal.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      const record = await renewal;
+      return half.decided ? undefined : record;
+    } catch (error) {
+      if (half.decided) return undefined;
+      if (error instanceof TransactionNotFoundError) await this.#abandon(half);
+      throw error;
+    } finally {
+      half.renewal = undefined;
+    }
+  }
+
+  /** Stores the record that carries a claimed half message on. When that fails, the half message can be claimed again. */
+  async #carryOn(half: PendingHalf, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (error instanceof TransactionNotFoundError) await this.#abandon(half);
+      else this.#giveBack(half);
+      throw error;
+    }
+  }
+
+  /** The log holds the half message no more, so there is nothing left to decide. */
+  async #abandon(half: PendingHalf): Promise<void> {
+    this.#claim(half);
+    this.#context.logger.error(
+      `The half message of transaction ${half.identity.transactionId} is no longer in the store, so the transaction can't be ended.`,
+    );
+    // Tried again by itself when it fails.
+    await this.#log.markDecided(half).catch(() => undefined);
+  }
+
+  #assertOpen(operation: string): void {
+    if (this.#state !== 'open') throw new StoreClosedError({ operation, state: this.#state });
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#inFlight.delete(work);
+    }
+  }
+}

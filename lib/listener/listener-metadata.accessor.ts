@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { MetadataScanner } from '@nestjs/core';
+import type { MessageListenerOptions } from '../decorators/message-listener.decorator.js';
+import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
+import type { DecoratedClass } from '../rocket.discovery.js';
+
+/** One use of `@MessageListener` on a class. */
+export interface ListenerDeclaration {
+  /** The method that handles: `onMessage` when the class is decorated. */
+  readonly methodName: string;
+  readonly options: MessageListenerOptions;
+}
+
+/** The only reader of what `@MessageListener` leaves at classes and methods. */
+@Injectable()
+export class ListenerMetadataAccessor {
+  readonly #scanner = new MetadataScanner();
+
+  declarationsOf(type: DecoratedClass): readonly ListenerDeclaration[] {
+    return [...declarationsAt(type, 'onMessage'), ...this.#methodDeclarations(type)];
+  }
+
+  #methodDeclarations(type: DecoratedClass): readonly ListenerDeclaration[] {
+    const prototype = type.prototype as Record<string, unknown> | undefined;
+    if (prototype === undefined) return [];
+    return this.#scanner
+      .getAllMethodNames(prototype)
+      .flatMap((methodName) => declarationsAt(prototype[methodName] as object, methodName));
+  }
+}
+
+function declarationsAt(target: object, methodName: string): readonly ListenerDeclaration[] {
+  const found = (Reflect.getMetadata(MESSAGE_LISTENER_METADATA, target) ?? []) as readonly MessageListenerOptions[];
+  return found.map((options) => ({ methodName, options }));
+}

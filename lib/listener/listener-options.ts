@@ -1,0 +1,65 @@
+import { isPayloadType } from '../converter/index.js';
+import type { MessageListenerOptions } from '../decorators/message-listener.decorator.js';
+import { ListenerOptionError, UnknownOptionError } from '../errors/index.js';
+import { consumerGroupRule, topicRule } from '../rocket.names.js';
+import { checkOptions, integer, nonBlankText, oneOf, type OptionRules } from '../rocket.option-rules.js';
+import type { ResolvedListenerOptions } from './listener-definition.js';
+
+const RULES: OptionRules<MessageListenerOptions> = {
+  topic: topicRule,
+  consumerGroup: consumerGroupRule,
+  selectorType: oneOf('TAG', 'SQL92'),
+  selectorExpression: nonBlankText,
+  consumeMode: oneOf('CONCURRENTLY', 'ORDERLY'),
+  messageModel: oneOf('CLUSTERING', 'BROADCASTING'),
+  // Every handler that runs holds its message in memory, so there is a limit.
+  concurrency: integer(1, 10_000),
+  maxReconsumeTimes: integer(-1),
+  delayLevelWhenNextConsume: integer(-1, 18),
+  consumeFromWhere: oneOf('CONSUME_FROM_LAST_OFFSET', 'CONSUME_FROM_FIRST_OFFSET', 'CONSUME_FROM_TIMESTAMP'),
+  consumeTimestampMs: integer(0),
+  pullThresholdForQueue: integer(1, 65_535),
+  pullThresholdSizeForQueueBytes: integer(1),
+  payloadType: {
+    expected: 'a class, or an array with one class in it',
+    accepts: isPayloadType,
+  },
+};
+
+/**
+ * @param listener how errors name it
+ * @throws ListenerOptionError, UnknownOptionError
+ */
+export function resolveListenerOptions(listener: string, options: MessageListenerOptions): ResolvedListenerOptions {
+  const invalid = (option: string, value: unknown, expected: string): Error =>
+    new ListenerOptionError({ listener, option, value, expected });
+  const unknown = (option: string, nearest: string | undefined, known: readonly string[]): Error =>
+    new UnknownOptionError({ owner: `@MessageListener of ${listener}`, option, nearest, known });
+  checkOptions(options, RULES, { invalid, unknown }, ['topic', 'consumerGroup']);
+
+  const consumeFromWhere = options.consumeFromWhere ?? 'CONSUME_FROM_LAST_OFFSET';
+  if (options.consumeTimestampMs !== undefined && consumeFromWhere !== 'CONSUME_FROM_TIMESTAMP') {
+    throw invalid('consumeTimestampMs', options.consumeTimestampMs, `left out unless consumeFromWhere is 'CONSUME_FROM_TIMESTAMP'`);
+  }
+  const messageModel = options.messageModel ?? 'CLUSTERING';
+  const consumeMode = options.consumeMode ?? 'CONCURRENTLY';
+  // RocketMQ refuses it too: a broadcast message has no place where its order could be kept through retries.
+  if (messageModel === 'BROADCASTING' && consumeMode === 'ORDERLY') {
+    throw invalid('consumeMode', consumeMode, `'CONCURRENTLY' when messageModel is 'BROADCASTING'`);
+  }
+  return {
+    topic: options.topic,
+    consumerGroup: options.consumerGroup,
+    selector: { type: options.selectorType ?? 'TAG', expression: options.selectorExpression ?? '*' },
+    consumeMode,
+    messageModel,
+    concurrency: options.concurrency ?? 20,
+    maxReconsumeTimes: options.maxReconsumeTimes ?? -1,
+    delayLevelWhenNextConsume: options.delayLevelWhenNextConsume ?? 0,
+    consumeFromWhere,
+    consumeTimestampMs: options.consumeTimestampMs,
+    pullThresholdForQueue: options.pullThresholdForQueue ?? 1000,
+    pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes ?? 100 * 1024 * 1024,
+    payloadType: options.payloadType,
+  };
+}

@@ -1,0 +1,56 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { ListenerContainer, ListenerExplorer, ListenerMetadataAccessor } from './listener/index.js';
+import { RocketDiscovery } from './rocket.discovery.js';
+import { RocketLifecycle } from './rocket.lifecycle.js';
+import { ConfigurableModuleClass, type RocketModuleAsyncOptions } from './rocket.module-definition.js';
+import type { RocketModuleOptions } from './rocket.options.js';
+import { rocketProviders } from './rocket.providers.js';
+import { ROCKET_CONVERTER, ROCKET_ENGINE, getRocketTemplateToken } from './rocket.tokens.js';
+import { RocketTemplate } from './template/index.js';
+import {
+  TransactionChecks,
+  TransactionListenerExplorer,
+  TransactionListenerRegistry,
+  TransactionSender,
+} from './transaction/index.js';
+
+/**
+ * RocketMQ's messages inside a Nest app. Import it once, in the root module; it is global.
+ *
+ * @example
+ * ```ts
+ * @Module({ imports: [RocketModule.forRoot()], providers: [OrderListener] })
+ * export class AppModule {}
+ * ```
+ *
+ * @publicApi
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    ...rocketProviders,
+    RocketDiscovery,
+    ListenerMetadataAccessor,
+    ListenerExplorer,
+    ListenerContainer,
+    TransactionListenerExplorer,
+    TransactionListenerRegistry,
+    TransactionSender,
+    TransactionChecks,
+    RocketTemplate,
+    RocketLifecycle,
+  ],
+  exports: [RocketTemplate, getRocketTemplateToken(), ROCKET_ENGINE, ROCKET_CONVERTER],
+})
+export class RocketModule extends ConfigurableModuleClass {
+  /** Every option has a default: `forRoot()` alone keeps a store in `./rocket-store`. */
+  static override forRoot(options: RocketModuleOptions = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** The same with options that are made at start: by `useFactory` with `inject`, by `useClass`, or by `useExisting`. */
+  static override forRootAsync(options: RocketModuleAsyncOptions): DynamicModule {
+    return super.forRootAsync(options);
+  }
+}

@@ -1,0 +1,157 @@
+import { DefaultMessageConverter, type MessageConverter } from './converter/index.js';
+import {
+  resolveBrokerOptions,
+  type BrokerEnvironment,
+  type BrokerOptions,
+  type MessageEngine,
+  type ResolvedBrokerOptions,
+} from './engine/index.js';
+import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
+import { DEFAULT_PRODUCER_GROUP } from './rocket.constants.js';
+import { producerGroupRule } from './rocket.names.js';
+import {
+  anObject,
+  checkOptions,
+  integer,
+  nearestName,
+  type OptionRefusal,
+  type OptionRule,
+  type OptionRules,
+} from './rocket.option-rules.js';
+
+/** How the `RocketTemplate` sends. */
+export interface ProducerOptions {
+  /** The group under which transactions are sent and checked. Default `nestjs-rocket`. Keep it: half messages of the last run are checked by it. */
+  readonly group?: string | undefined;
+  /** Bounds every send that names no timeout, in milliseconds. Default 3000. */
+  readonly sendMessageTimeoutMs?: number | undefined;
+}
+
+/** How the app's listeners end. */
+export interface ConsumerOptions {
+  /** How long shutdown waits for handlers that are running, in milliseconds. Default 10,000. Messages of those that take longer come again. */
+  readonly shutdownTimeoutMs?: number | undefined;
+}
+
+/** Options of `RocketModule.forRoot`: those of the embedded broker, and those of the Nest side. All have defaults. */
+export interface RocketModuleOptions extends BrokerOptions {
+  readonly producer?: ProducerOptions | undefined;
+  readonly consumer?: ConsumerOptions | undefined;
+  /** Turns payloads into bytes and back. Default: text, bytes and JSON with class-transformer. */
+  readonly converter?: MessageConverter | undefined;
+  /**
+   * An engine to work with instead of one of the module's own, such as one that several apps of a process share. Who gives it has
+   * started it, and closes it after the app: the module does neither. Excludes the options of the embedded broker. Apps that share an
+   * engine and send transactions need a `producer.group` each.
+   */
+  readonly engine?: MessageEngine | undefined;
+  /** What the embedded broker runs on: file system, clock, random, logger. For tests and simulations. */
+  readonly environment?: BrokerEnvironment | undefined;
+}
+
+/** What `useClass` and `useExisting` of `RocketModule.forRootAsync` name. */
+export interface RocketOptionsFactory {
+  createRocketOptions(): Promise<RocketModuleOptions> | RocketModuleOptions;
+}
+
+/** The module's options after checks and with all defaults. */
+export interface ResolvedRocketOptions {
+  readonly producer: { readonly group: string; readonly sendMessageTimeoutMs: number };
+  readonly consumer: { readonly shutdownTimeoutMs: number };
+  readonly converter: MessageConverter;
+  /** The engine that was given; undefined: the module makes one. */
+  readonly engine: MessageEngine | undefined;
+  readonly broker: ResolvedBrokerOptions;
+  readonly environment: BrokerEnvironment;
+}
+
+type OwnOptions = Omit<RocketModuleOptions, keyof BrokerOptions>;
+
+const PRODUCER_RULES: OptionRules<ProducerOptions> = {
+  group: producerGroupRule,
+  sendMessageTimeoutMs: integer(1),
+};
+
+const CONSUMER_RULES: OptionRules<ConsumerOptions> = {
+  shutdownTimeoutMs: integer(0),
+};
+
+const OWN_RULES: OptionRules<OwnOptions> = {
+  producer: anObject,
+  consumer: anObject,
+  converter: anObjectWith('toBody', 'fromBody'),
+  engine: anObjectWith('start', 'close', 'send', 'sendHalf', 'endTransaction', 'registerTransactionChecker', 'subscribe'),
+  environment: anObject,
+};
+
+/** @throws InvalidOptionError, UnknownOptionError */
+export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocketOptions {
+  if (!anObject.accepts(given)) {
+    throw new InvalidOptionError({ option: 'options of RocketModule', value: given, expected: 'an object' });
+  }
+  const { own, ofBroker } = split(given);
+  checkOptions(own, OWN_RULES, refusal(''));
+  const { producer = {}, consumer = {}, converter, engine, environment } = own;
+  checkOptions(producer, PRODUCER_RULES, refusal('producer.'));
+  checkOptions(consumer, CONSUMER_RULES, refusal('consumer.'));
+  if (engine !== undefined) refuseBesideEngine({ ...ofBroker, environment });
+  return Object.freeze({
+    producer: {
+      group: producer.group ?? DEFAULT_PRODUCER_GROUP,
+      sendMessageTimeoutMs: producer.sendMessageTimeoutMs ?? 3000,
+    },
+    consumer: { shutdownTimeoutMs: consumer.shutdownTimeoutMs ?? 10_000 },
+    converter: converter ?? new DefaultMessageConverter(),
+    engine,
+    broker: resolveBrokerOptions(ofBroker),
+    environment: environment ?? {},
+  });
+}
+
+/** The options of the Nest side, and those of the broker. An unknown name is refused here, where the names of both are known. */
+function split(given: RocketModuleOptions): { own: OwnOptions; ofBroker: BrokerOptions } {
+  const own: Record<string, unknown> = {};
+  const ofBroker: Record<string, unknown> = {};
+  const brokerNames = Object.keys(resolveBrokerOptions());
+  for (const [option, value] of Object.entries(given)) {
+    if (Object.hasOwn(OWN_RULES, option)) own[option] = value;
+    else if (brokerNames.includes(option)) ofBroker[option] = value;
+    else throw unknownOption(option, [...brokerNames, ...Object.keys(OWN_RULES)]);
+  }
+  return { own, ofBroker };
+}
+
+function unknownOption(option: string, known: readonly string[]): UnknownOptionError {
+  return new UnknownOptionError({ owner: 'RocketModule', option, nearest: nearestName(option, known), known });
+}
+
+function refusal(prefix: string): OptionRefusal {
+  return {
+    invalid: (option, value, expected) => new InvalidOptionError({ option: prefix + option, value, expected }),
+    unknown: (option, nearest, known) =>
+      new UnknownOptionError({
+        owner: 'RocketModule',
+        option: prefix + option,
+        nearest: nearest === undefined ? undefined : prefix + nearest,
+        known: known.map((name) => prefix + name),
+      }),
+  };
+}
+
+/** An option that would have no effect is a mistake. */
+function refuseBesideEngine(others: Readonly<Record<string, unknown>>): void {
+  for (const [option, value] of Object.entries(others)) {
+    if (value === undefined) continue;
+    throw new InvalidOptionError({ option, value, expected: 'left out when the option engine is given: it is for an engine of the module' });
+  }
+}
+
+function anObjectWith(...methods: readonly string[]): OptionRule {
+  return {
+    expected: `an object with the methods ${methods.join(', ')}`,
+    accepts: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+  };
+}

@@ -1,0 +1,45 @@
+import { Logger, type Provider } from '@nestjs/common';
+import type { MessageConverter } from './converter/index.js';
+import { EmbeddedBroker, type MessageEngine } from './engine/index.js';
+import { ROCKET_ENGINE_LOG_CONTEXT, ROCKET_LOG_CONTEXT } from './rocket.constants.js';
+import { resolveRocketOptions, type ResolvedRocketOptions, type RocketModuleOptions } from './rocket.options.js';
+import {
+  ROCKET_CONVERTER,
+  ROCKET_ENGINE,
+  ROCKET_MODULE_OPTIONS,
+  ROCKET_RESOLVED_OPTIONS,
+  getRocketTemplateToken,
+} from './rocket.tokens.js';
+import { RocketTemplate } from './template/index.js';
+
+/** Providers that are made of options. */
+export const rocketProviders: readonly Provider[] = [
+  {
+    provide: ROCKET_RESOLVED_OPTIONS,
+    useFactory: (options: RocketModuleOptions): ResolvedRocketOptions => resolveRocketOptions(options),
+    inject: [ROCKET_MODULE_OPTIONS],
+  },
+  {
+    provide: ROCKET_CONVERTER,
+    useFactory: (options: ResolvedRocketOptions): MessageConverter => options.converter,
+    inject: [ROCKET_RESOLVED_OPTIONS],
+  },
+  {
+    // Opened while providers are made, so that whoever has the template can send: from onModuleInit, or before.
+    provide: ROCKET_ENGINE,
+    useFactory: openEngine,
+    inject: [ROCKET_RESOLVED_OPTIONS],
+  },
+  { provide: getRocketTemplateToken(), useExisting: RocketTemplate },
+];
+
+async function openEngine(options: ResolvedRocketOptions): Promise<MessageEngine> {
+  if (options.engine !== undefined) return options.engine;
+  const logger = new Logger(ROCKET_ENGINE_LOG_CONTEXT);
+  const broker = new EmbeddedBroker(options.broker, { logger, ...options.environment });
+  await broker.start();
+  const { type, path, flushDiskType } = options.broker.store;
+  const place = type === 'memory' ? 'memory: nothing outlives the app' : `${path} (${flushDiskType})`;
+  new Logger(ROCKET_LOG_CONTEXT).log(`Store opened in ${place}`);
+  return broker;
+}
