@@ -5,6 +5,7 @@ import {
   type BrokerOptions,
   type MessageEngine,
   type ResolvedBrokerOptions,
+  type StoreLocationOptions,
 } from './engine/index.js';
 import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 import { DEFAULT_PRODUCER_GROUP } from './rocket.constants.js';
@@ -80,8 +81,48 @@ const OWN_RULES: OptionRules<OwnOptions> = {
   producer: anObject,
   consumer: anObject,
   converter: anObjectWith('toBody', 'fromBody'),
-  engine: anObjectWith('start', 'close', 'send', 'sendHalf', 'endTransaction', 'registerTransactionChecker', 'subscribe'),
+  engine: anObjectWith(
+    'start',
+    'close',
+    'send',
+    'sendHalf',
+    'endTransaction',
+    'registerTransactionChecker',
+    'subscribe',
+  ),
   environment: anObject,
+};
+
+type NamesOf<Options extends object> = { readonly [Name in keyof Options]-?: true };
+
+const STORE_OPTIONS: NamesOf<StoreLocationOptions> = {
+  type: true,
+  path: true,
+  flushDiskType: true,
+  mappedFileSizeCommitLogBytes: true,
+  consumeQueueFileEntries: true,
+  tailCacheBytes: true,
+  maxUnflushedBytes: true,
+  checkpointIntervalMs: true,
+  maxOpenFiles: true,
+};
+
+const TRANSACTION_OPTIONS: NamesOf<NonNullable<BrokerOptions['transaction']>> = {
+  transactionTimeoutMs: true,
+  checkIntervalMs: true,
+  checkMax: true,
+};
+
+/** The names of the broker's options, and of those in a group of options. Their values are checked by the broker. */
+const BROKER_OPTIONS: { readonly [Name in keyof BrokerOptions]-?: object | true } = {
+  store: STORE_OPTIONS,
+  transaction: TRANSACTION_OPTIONS,
+  brokerName: true,
+  brokerHost: true,
+  autoCreateTopics: true,
+  defaultTopicQueueNums: true,
+  maxMessageSizeBytes: true,
+  messageDelayLevel: true,
 };
 
 /** @throws InvalidOptionError, UnknownOptionError */
@@ -112,13 +153,24 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
 function split(given: RocketModuleOptions): { own: OwnOptions; ofBroker: BrokerOptions } {
   const own: Record<string, unknown> = {};
   const ofBroker: Record<string, unknown> = {};
-  const brokerNames = Object.keys(resolveBrokerOptions());
   for (const [option, value] of Object.entries(given)) {
     if (Object.hasOwn(OWN_RULES, option)) own[option] = value;
-    else if (brokerNames.includes(option)) ofBroker[option] = value;
-    else throw unknownOption(option, [...brokerNames, ...Object.keys(OWN_RULES)]);
+    else if (Object.hasOwn(BROKER_OPTIONS, option)) ofBroker[option] = value;
+    else throw unknownOption(option, [...Object.keys(BROKER_OPTIONS), ...Object.keys(OWN_RULES)]);
+  }
+  for (const [option, known] of Object.entries(BROKER_OPTIONS)) {
+    if (known !== true) checkNames(option, ofBroker[option], Object.keys(known));
   }
   return { own, ofBroker };
+}
+
+function checkNames(group: string, value: unknown, known: readonly string[]): void {
+  if (value === undefined) return;
+  if (!anObject.accepts(value)) throw new InvalidOptionError({ option: group, value, expected: anObject.expected });
+  const names = known.map((name) => `${group}.${name}`);
+  for (const name of Object.keys(value as object)) {
+    if (!known.includes(name)) throw unknownOption(`${group}.${name}`, names);
+  }
 }
 
 function unknownOption(option: string, known: readonly string[]): UnknownOptionError {
@@ -142,7 +194,11 @@ function refusal(prefix: string): OptionRefusal {
 function refuseBesideEngine(others: Readonly<Record<string, unknown>>): void {
   for (const [option, value] of Object.entries(others)) {
     if (value === undefined) continue;
-    throw new InvalidOptionError({ option, value, expected: 'left out when the option engine is given: it is for an engine of the module' });
+    throw new InvalidOptionError({
+      option,
+      value,
+      expected: 'left out when the option engine is given: it is for an engine of the module',
+    });
   }
 }
 

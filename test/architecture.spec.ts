@@ -4,7 +4,9 @@ import { forbiddenArrows, forbiddenModules, importCircles, type FloorPlan } from
 import { parseSource, readSources, type Source } from './support/source-files.js';
 
 const ENGINE_DOOR = 'lib/engine/index.ts';
-/** What the whole Nest side shares: tokens, constants, rules of names and options (`lib/rocket.*.ts`). */
+/** Files of `lib` itself that put the rooms together. */
+const WIRING = /^lib\/(index|rocket\.(module|providers|lifecycle)[^/]*)\.ts$/;
+/** The other files of `lib` itself: tokens, constants, options, which the whole Nest side shares. */
 const SHARED = 'lib/rocket.*';
 const NEST_SIDE = [
   'lib/decorators',
@@ -32,7 +34,7 @@ const SERVICE_OF_BROKER = ['lib/engine/store', 'lib/engine/types', 'lib/errors']
 const house: FloorPlan = {
   roomOf(path) {
     const [, ...folders] = path.split('/').slice(0, -1);
-    if (folders.length === 0) return /^lib\/(index|rocket\.module[^/]*)\.ts$/.test(path) ? 'lib' : SHARED;
+    if (folders.length === 0) return WIRING.test(path) ? 'lib' : SHARED;
     return ['lib', ...folders.slice(0, folders[0] === 'engine' ? 2 : 1)].join('/');
   },
   allowed: {
@@ -163,6 +165,7 @@ describe('the checks', () => {
     ['lib/template/rocket-template.ts', 'lib/engine/types/engine.ts'],
     ['lib/template/rocket-template.ts', 'lib/engine/broker.ts'],
     ['lib/template/rocket-template.ts', 'lib/rocket.module.ts'],
+    ['lib/listener/listener.container.ts', 'lib/rocket.lifecycle.ts'],
     ['lib/transaction/registry.ts', 'lib/template/rocket-template.ts'],
     ['lib/rocket.tokens.ts', 'lib/template/rocket-template.ts'],
     ['lib/rocket.module.ts', 'lib/engine/store/commit-log.ts'],

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { PayloadError, describe } from '../errors/index.js';
+import { messageOf } from '../errors/thrown.js';
 import {
   BINARY_CONTENT_TYPE,
   CONTENT_TYPE_PROPERTY,
@@ -69,7 +70,8 @@ function buildOne(value: unknown, target: Type<unknown>): unknown {
   }
   // plainToInstance hands primitives back as they are and makes arrays of arrays: a listener would get something other than it declares.
   const isDateText = target === Date && (typeof value === 'string' || typeof value === 'number');
-  if (!isDateText && (typeof value !== 'object' || value === null || Array.isArray(value))) throw mismatch(value, target);
+  if (!isDateText && (typeof value !== 'object' || value === null || Array.isArray(value)))
+    throw mismatch(value, target);
   return plainToInstance(target, value);
 }
 
@@ -81,8 +83,12 @@ const primitiveNames = new Map<unknown, string>([
 
 function mismatch(value: unknown, payloadType: PayloadType): PayloadError {
   const found = Array.isArray(value) ? 'an array' : describe(value);
-  const hint = Array.isArray(value) && !isListType(payloadType) ? ` (payloadType: [${payloadType.name}] takes arrays)` : '';
-  return new PayloadError({ payload: 'The body', reason: `it holds ${found}, not ${nameOfPayloadType(payloadType)}${hint}` });
+  const hint =
+    Array.isArray(value) && !isListType(payloadType) ? ` (payloadType: [${payloadType.name}] takes arrays)` : '';
+  return new PayloadError({
+    payload: 'The body',
+    reason: `it holds ${found}, not ${nameOfPayloadType(payloadType)}${hint}`,
+  });
 }
 
 function parseJson(message: EncodedMessage): unknown {
@@ -90,7 +96,7 @@ function parseJson(message: EncodedMessage): unknown {
   try {
     return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text) as unknown;
   } catch (error) {
-    throw new PayloadError({ payload: 'The body', reason: `it is not JSON: ${(error as Error).message}` }, error);
+    throw new PayloadError({ payload: 'The body', reason: `it is not JSON: ${messageOf(error)}` }, error);
   }
 }
 

@@ -1,6 +1,7 @@
 import { instanceToPlain } from 'class-transformer';
 import { types } from 'node:util';
 import { PayloadError, describe } from '../errors/index.js';
+import { messageOf } from '../errors/thrown.js';
 
 /**
  * A payload as JSON text.
@@ -28,8 +29,8 @@ function payloadText(payload: unknown): string {
 }
 
 function reasonOf(error: unknown): string {
-  const text = String((error as Error | undefined)?.message ?? error);
-  // The engine's text about a cycle has several lines of drawing; the first says it all.
+  const text = messageOf(error);
+  // The runtime's text about a cycle goes on with a drawing of it; the first line says it all.
   return text.split('\n', 1)[0] ?? text;
 }
 

@@ -1,6 +1,6 @@
-import { Property } from '../engine/index.js';
-import { RocketHeaders } from './rocket-headers.js';
+import { ROCKET_HEADER_PREFIX, RocketHeaders } from './rocket-headers.js';
 import type { MessageHeaders } from './rocket-message.js';
+import { SYSTEM_PROPERTIES } from './system-properties.js';
 
 /** What is known of a message that headers are made of; the rest is known only once it has been stored and read back. */
 export interface ReceivedMessage {
@@ -18,13 +18,13 @@ export interface ReceivedMessage {
 }
 
 /**
- * Headers of a message for its reader: RocketMQ's fields under `rocketmq_*`, the application's properties under their own names. A
- * property can not pose as one of RocketMQ's fields.
+ * Headers of a message for its reader: RocketMQ's fields under `rocketmq_*`, the application's properties under their own names, and how often a half message was asked
+ * about (`TRANSACTION_CHECK_TIMES`). A property can not pose as one of RocketMQ's fields.
  */
 export function receivedHeaders(message: ReceivedMessage): MessageHeaders {
   const headers: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(message.properties)) {
-    if (!hiddenProperties.has(name)) headers[name] = value;
+    if (!SYSTEM_PROPERTIES.has(name) && !fieldHeaders.has(name)) headers[name] = value;
   }
   const fields: [string, unknown][] = [
     [RocketHeaders.RECEIVED_TOPIC, message.topic],
@@ -42,10 +42,7 @@ export function receivedHeaders(message: ReceivedMessage): MessageHeaders {
   return headers;
 }
 
-/** Spring shows how often a half message was asked about, so it stays visible. */
-const visibleProperties: ReadonlySet<string> = new Set([Property.TRANSACTION_CHECK_TIMES]);
-
-const hiddenProperties: ReadonlySet<string> = new Set([
-  ...Object.values(Property).filter((name) => !visibleProperties.has(name)),
-  ...Object.values(RocketHeaders).filter((name) => name.startsWith('rocketmq_')),
-]);
+/** Written by this module alone. */
+const fieldHeaders: ReadonlySet<string> = new Set(
+  Object.values(RocketHeaders).filter((name) => name.startsWith(ROCKET_HEADER_PREFIX)),
+);

@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import type { PayloadType } from '../converter/index.js';
 import type { ConsumeFromWhere, ConsumeMode, MessageExt, MessageModel } from '../engine/index.js';
 import { ListenerInvalidError } from '../errors/index.js';

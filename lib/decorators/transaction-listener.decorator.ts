@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import type { PayloadType, RocketMessage } from '../converter/index.js';
 import type { TransactionState } from '../engine/index.js';
 import { TRANSACTION_LISTENER_METADATA } from '../rocket.constants.js';

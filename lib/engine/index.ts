@@ -24,3 +24,4 @@ export * from './types/file-system.js';
 export * from './types/logger.js';
 export * from './types/message.js';
 export * from './types/random.js';
+export { Property } from './types/property-names.js';

@@ -3,7 +3,8 @@ import { defineError } from './rocket-error.js';
 export class PayloadError extends defineError<{ payload: string; reason: string }>({
   code: 'PAYLOAD_ILLEGAL',
   meaning: 'A payload can not be turned into bytes, or bytes can not be turned into the payload that was asked for.',
-  remedy: 'Send what JSON can hold, a string or bytes; ask for the type that was sent; or give a converter of your own.',
+  remedy:
+    'Send what JSON can hold, a string or bytes; ask for the type that was sent; or give a converter of your own.',
   message: ({ payload, reason }) => `${payload} can not be converted: ${reason}.`,
 }) {}
 

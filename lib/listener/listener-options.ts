@@ -39,7 +39,11 @@ export function resolveListenerOptions(listener: string, options: MessageListene
 
   const consumeFromWhere = options.consumeFromWhere ?? 'CONSUME_FROM_LAST_OFFSET';
   if (options.consumeTimestampMs !== undefined && consumeFromWhere !== 'CONSUME_FROM_TIMESTAMP') {
-    throw invalid('consumeTimestampMs', options.consumeTimestampMs, `left out unless consumeFromWhere is 'CONSUME_FROM_TIMESTAMP'`);
+    throw invalid(
+      'consumeTimestampMs',
+      options.consumeTimestampMs,
+      `left out unless consumeFromWhere is 'CONSUME_FROM_TIMESTAMP'`,
+    );
   }
   const messageModel = options.messageModel ?? 'CLUSTERING';
   const consumeMode = options.consumeMode ?? 'CONCURRENTLY';

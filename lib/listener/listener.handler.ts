@@ -2,6 +2,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { MessageConverter } from '../converter/index.js';
 import type { MessageExt, MessageHandler } from '../engine/index.js';
 import { NonRetryableError, PayloadUnreadableError } from '../errors/index.js';
+import { messageOf } from '../errors/thrown.js';
 import type { ListenerDefinition } from './listener-definition.js';
 
 /** What the engine calls for each message of a listener. */
@@ -21,7 +22,6 @@ function readPayload(listener: ListenerDefinition, converter: MessageConverter, 
     // A converter may know that trying again is of no use.
     if (error instanceof NonRetryableError) throw error;
     const { topic, msgId } = message;
-    const reason = String((error as Error | undefined)?.message ?? error);
-    throw new PayloadUnreadableError({ listener: listener.name, topic, msgId, reason }, error);
+    throw new PayloadUnreadableError({ listener: listener.name, topic, msgId, reason: messageOf(error) }, error);
   }
 }

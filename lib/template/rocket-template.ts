@@ -3,6 +3,7 @@ import { AsyncSubject, type Observable } from 'rxjs';
 import { RocketMessage, type MessageConverter, type MessageHeaders } from '../converter/index.js';
 import type { Message, MessageEngine, SendResult } from '../engine/index.js';
 import { MessageIllegalError } from '../errors/index.js';
+import { stackOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
@@ -130,14 +131,20 @@ export class RocketTemplate {
   }
 
   /**
-   * Sends without waiting for an answer: for what may be lost now and then, such as logs. Arguments that are refused throw; what goes wrong
-   * later is logged.
+   * Sends without waiting for the disk or an answer: for what may be lost now and then, such as logs.
+   *
+   * Resolves as soon as the message is on its way, and rejects when it is refused; what goes wrong later is logged.
    */
-  sendOneWay(destination: string, payloadOrMessage: unknown, options: MessageOptions = {}): void {
+  async sendOneWay(destination: string, payloadOrMessage: unknown, options: MessageOptions = {}): Promise<void> {
     const message = this.#compose(destination, payloadOrMessage, checkMessageOptions('sendOneWay', options));
-    this.#engine.send(message, this.#timeoutOf({})).catch((error: unknown) => {
-      this.#logger.error(`A one-way send to "${destination}" failed`, stackOf(error));
+    const sending = this.#engine.send(message, this.#timeoutOf({}));
+    let isUnderWay = false;
+    sending.catch((error: unknown) => {
+      if (isUnderWay) this.#logger.error(`A one-way send to "${destination}" failed`, stackOf(error));
     });
+    // A promise that is rejected already wins over one that is resolved already, being asked first.
+    await Promise.race([sending, Promise.resolve()]);
+    isUnderWay = true;
   }
 
   /**
@@ -185,29 +192,25 @@ export class RocketTemplate {
 
   #observe(destination: string, sending: Promise<SendResult>): Observable<SendResult> {
     const subject = new AsyncSubject<SendResult>();
-    sending.then(
-      (result) => {
-        subject.next(result);
-        subject.complete();
-      },
-      (error: unknown) => {
-        if (!subject.observed) {
-          this.#logger.error(`An asyncSend to "${destination}" that nobody subscribed to failed`, stackOf(error));
-        }
-        subject.error(error);
-      },
-    );
+    const succeed = (result: SendResult): void => {
+      subject.next(result);
+      subject.complete();
+    };
+    sending.then(succeed, (error: unknown) => {
+      if (!subject.observed) {
+        this.#logger.error(`An asyncSend to "${destination}" that nobody subscribed to failed`, stackOf(error));
+      }
+      subject.error(error);
+    });
     return subject.asObservable();
   }
 }
 
 function isCallback(value: SendCallback | SendMessageOptions | undefined): value is SendCallback {
-  if (typeof value !== 'object' || value === null || !('onSuccess' in value || 'onException' in value)) return false;
-  if (typeof value.onSuccess === 'function' && typeof value.onException === 'function') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { onSuccess, onException } = value as Partial<SendCallback>;
+  if (typeof onSuccess === 'function' && typeof onException === 'function') return true;
+  if (onSuccess === undefined && onException === undefined) return false;
   const reason = 'it must have the functions onSuccess and onException';
   throw new MessageIllegalError({ field: 'the callback', value, reason });
-}
-
-function stackOf(error: unknown): string {
-  return (error as Error | undefined)?.stack ?? String(error);
 }

@@ -78,7 +78,11 @@ export function readSendArguments(
 
 function check<Options extends object>(method: string, options: Options, rules: OptionRules<Options>): Options {
   if (!anObject.accepts(options)) {
-    throw new MessageIllegalError({ field: `the options of ${method}`, value: options, reason: 'they must be an object' });
+    throw new MessageIllegalError({
+      field: `the options of ${method}`,
+      value: options,
+      reason: 'they must be an object',
+    });
   }
   checkOptions(options, rules, {
     invalid: (option, value, expected) =>

@@ -40,10 +40,7 @@ export function readSentHeaders(headers: MessageHeaders): SentHeaders {
     if (!acting.has(name) && !name.startsWith(ROCKET_HEADER_PREFIX)) properties[name] = propertyText(name, value);
   }
   return {
-    keys: readKeys(
-      'header KEYS',
-      valueOf.get(RocketHeaders.KEYS) ?? valueOf.get(RocketHeaders.RECEIVED_KEYS),
-    ),
+    keys: readKeys('header KEYS', valueOf.get(RocketHeaders.KEYS) ?? valueOf.get(RocketHeaders.RECEIVED_KEYS)),
     tags: readTags(valueOf.get(RocketHeaders.TAGS)),
     flag: readInteger('header FLAG', valueOf.get(RocketHeaders.FLAG)),
     delayLevel: readInteger('header DELAY', valueOf.get(RocketHeaders.DELAY)),
@@ -85,11 +82,12 @@ function readWait(value: unknown): boolean | undefined {
 
 function propertyText(name: string, value: unknown): string {
   const field = `header "${name}"`;
-  if (typeof value === 'symbol' || typeof value === 'function') throw refused(field, value, 'it has no text');
-  if (typeof value !== 'object') return String(value);
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) throw refused(field, value, 'it has no text');
   if (value instanceof Date && !Number.isNaN(value.valueOf())) return value.toISOString();
+  // oxlint-disable-next-line typescript/no-base-to-string -- what the default gives is refused
   const text = String(value);
-  // What an object without a text of its own becomes would tell the reader nothing.
   if (text.startsWith('[object ')) throw refused(field, value, 'it must be a string, a number or a boolean');
   return text;
 }

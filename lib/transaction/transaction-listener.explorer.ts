@@ -12,7 +12,9 @@ const RULES: OptionRules<TransactionListenerOptions> = {
   topic: {
     expected: `${topicRule.expected}; or an array of such names`,
     accepts: (value) =>
-      Array.isArray(value) ? value.length > 0 && value.every((topic) => topicRule.accepts(topic)) : topicRule.accepts(value),
+      Array.isArray(value)
+        ? value.length > 0 && value.every((topic) => topicRule.accepts(topic))
+        : topicRule.accepts(value),
   },
   producerGroup: producerGroupRule,
   payloadType: { expected: 'a class, or an array with one class in it', accepts: isPayloadType },

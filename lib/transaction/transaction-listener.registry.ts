@@ -35,8 +35,7 @@ export class TransactionListenerRegistry {
   findForSend(topic: string): TransactionListenerDefinition | undefined {
     // A transaction may be sent before discovery, from the construction of another provider. What is found then may not be all, so it
     // is not kept.
-    const bindings =
-      this.#bindings ?? new TransactionListenerBindings(this.#explorer.explore(this.#producerGroup));
+    const bindings = this.#bindings ?? new TransactionListenerBindings(this.#explorer.explore(this.#producerGroup));
     return bindings.find(topic, this.#producerGroup);
   }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
 import type { HalfSendResult, Message, MessageEngine, TransactionState } from '../engine/index.js';
 import { TransactionListenerMissingError } from '../errors/index.js';
+import { messageOf, stackOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
@@ -49,10 +50,9 @@ export class TransactionSender {
         ? await askListener(listener, halfMessageOf(message, half), this.#converter, 'executeLocalTransaction', arg)
         : { state: 'ROLLBACK' };
     if (outcome.error !== undefined) {
-      const stack = (outcome.error as Error | undefined)?.stack ?? String(outcome.error);
       this.#logger.error(
         `${listener.name}.executeLocalTransaction failed; transaction ${half.transactionId} stays UNKNOWN until it is checked`,
-        stack,
+        stackOf(outcome.error),
       );
     }
     await this.#end(half.transactionId, outcome.state);
@@ -66,7 +66,7 @@ export class TransactionSender {
       await this.#engine.endTransaction(transactionId, state);
     } catch (error) {
       this.#logger.warn(
-        `Transaction ${transactionId} could not be ended as ${state} (${String(error)}); the check-back will decide`,
+        `Transaction ${transactionId} could not be ended as ${state} (${messageOf(error)}); the check-back will decide`,
       );
     }
   }

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
 import type { MessageEngine, MessageExt, TransactionState } from '../engine/index.js';
 import { TransactionListenerMissingError, UnsupportedByEngineError } from '../errors/index.js';
+import { stackOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE } from '../rocket.tokens.js';
 import { TransactionListenerBindings } from './transaction-listener.bindings.js';
@@ -57,7 +58,7 @@ export class TransactionChecks {
     if (outcome.error !== undefined) {
       this.#logger.error(
         `${listener.name}.checkLocalTransaction failed for transaction ${half.transactionId ?? half.msgId}; it counts as UNKNOWN`,
-        (outcome.error as Error | undefined)?.stack ?? String(outcome.error),
+        stackOf(outcome.error),
       );
     }
     return outcome.state;

@@ -43,6 +43,15 @@ describe('MemoryFileSystem', () => {
     expect((await files.diskUsage('/')).freeBytes).toBe(PAGE_SIZE_BYTES);
   });
 
+  it('does not keep a lock whose file could not be written', async () => {
+    const files = new MemoryFileSystem({ totalBytes: PAGE_SIZE_BYTES });
+    const file = await files.open('/file', 'create');
+    await file.write(Buffer.alloc(1), 0);
+    await expect(files.tryLock('/lock')).rejects.toMatchObject({ code: 'ENOSPC' });
+    await file.truncate(0);
+    expect(await files.tryLock('/lock')).toBeDefined();
+  });
+
   it('frees the room of a removed or replaced file with its last handle', async () => {
     const files = new MemoryFileSystem({ totalBytes: 10 * PAGE_SIZE_BYTES });
     const removed = await files.open('/removed', 'create');

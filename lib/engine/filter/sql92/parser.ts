@@ -292,7 +292,7 @@ function missingOperand(token: Token): Complaint {
   if (token.kind === 'sign' && (token.sign === '=' || token.sign === '>')) {
     return { expected, hint: 'The comparisons are =, <>, <, <=, > and >=.' };
   }
-  if (token.kind !== 'keyword') return { expected };
+  if (token.kind !== 'keyword' || token.word === 'AND' || token.word === 'OR') return { expected };
   const hint =
     token.word === 'NULL'
       ? 'NULL is tested with IS NULL and IS NOT NULL, and used nowhere else.'

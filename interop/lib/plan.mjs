@@ -1,0 +1,238 @@
+// Plans: lists of steps that PlanWriter.java carries out against a real broker, and engine-writer.mjs against our engine. See interop/README.md.
+
+/** Names that the plans use; `longTopic` and `longRetryTopic` are as long as RocketMQ allows. */
+export const names = {
+  plain: 'love',
+  orders: 'orders',
+  transactions: 'fees',
+  codecs: 'codecs',
+  longTopic: 'L'.repeat(127),
+  longRetryTopic: `%RETRY%${'g'.repeat(120)}_${'t'.repeat(72)}`,
+  group: 'madoka',
+  failingGroup: 'failing',
+  producerGroup: 'fee-producer',
+};
+
+/** A small generator with a seed, so that the same plan can be made again (mulberry32). */
+export function seededRandom(seed) {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+  return {
+    /** A whole number from 0 to `bound` - 1. */
+    below: (bound) => next() % bound,
+    pick: (list) => list[next() % list.length],
+    bytes: (length) => Buffer.from(Uint8Array.from({ length }, () => next() & 0xff)),
+  };
+}
+
+const words = 'order fee refund ledger balance stock invoice 订单 支付 наклад ✓ café 🚀'.split(' ');
+
+/** Text that a compressor likes; at least `length` bytes would be cut inside a character, so it may be a few shorter. */
+export function text(random, length) {
+  const parts = [];
+  for (let size = 0; size < length; ) {
+    const word = random.pick(words);
+    parts.push(word);
+    size += Buffer.byteLength(word) + 1;
+  }
+  return Buffer.from(parts.join(' ')).subarray(0, length);
+}
+
+const topic = (name, queueNums) => ({ op: 'topic', topic: name, readQueueNums: queueNums, writeQueueNums: queueNums });
+
+/** Makes ids, so that each step's result can be found. */
+function stepMaker() {
+  let count = 0;
+  return (op, fields, body) => ({ op, id: `${op}-${count++}`, ...fields, ...(body === undefined ? {} : { body: body.toString('base64') }) });
+}
+
+const topics = () => [
+  topic(names.plain, 4),
+  topic(names.orders, 2),
+  topic(names.transactions, 2),
+  topic(names.codecs, 1),
+  topic(names.longTopic, 1),
+];
+
+/** One ordinary message: tags, keys, user properties and body vary. */
+function plainMessage(random, index, bodyBytes) {
+  const tag = random.pick([undefined, 'TagA', 'TagB', 'TAG1', '中文', 'polygenelubricants']);
+  const keyCount = random.below(4);
+  return {
+    topic: names.plain,
+    queueId: random.below(4),
+    ...(tag === undefined ? {} : { tags: tag }),
+    ...(keyCount === 0 ? {} : { keys: Array.from({ length: keyCount }, (_, key) => `k${index}-${key}`).join(' ') }),
+    ...(random.below(3) === 0 ? { properties: { amount: String(random.below(1000)), 城市: '東京', note: 'café ✓' } } : {}),
+    ...(random.below(5) === 0 ? { flag: random.below(2 ** 31) } : {}),
+    ...(random.below(10) === 0 ? { waitStoreMsgOK: false } : {}),
+    body: text(random, bodyBytes).toString('base64'),
+  };
+}
+
+/** Edge cases of one message each. */
+function oddMessages(random, step) {
+  return [
+    step('send', { topic: names.plain, queueId: 0, tags: 'one-byte' }, Buffer.from('1')),
+    step('send', { topic: names.plain, queueId: 0, keys: 'Aa' }, Buffer.from('the key hashes as BB does')),
+    step('send', { topic: names.plain, queueId: 0, keys: 'BB' }, Buffer.from('the key hashes as Aa does')),
+    step('send', { topic: names.plain, queueId: 1, properties: { long: 'x'.repeat(10_240) } }, Buffer.from('long property')),
+    step('send', { topic: names.plain, queueId: 1, tags: 'compressed' }, text(random, 6000)),
+    step('send', { topic: names.plain, queueId: 2, tags: 'binary' }, random.bytes(3000)),
+    step('send', { topic: names.longTopic, queueId: 0, keys: 'long-topic' }, Buffer.from('topic of 127 bytes')),
+  ];
+}
+
+/** What only a real broker's store can be given: records that no client sends, and compressions that Node has not. */
+function foreignMessages(random, step) {
+  return [
+    step('put', { topic: names.plain, queueId: 3, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('no property at all')),
+    step('put', { topic: names.plain, queueId: 3, propertiesText: 'TAGS\u0001v6\u0002', bornAddress: '2001:db8::1' }, Buffer.from('from IPv6')),
+    step('put', { topic: names.plain, queueId: 3, propertiesText: 'KEYS\u0001open-end', bornAddress: '127.0.0.1' }, Buffer.from('last separator left out')),
+    step('put', { topic: names.longRetryTopic, queueId: 0, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('topic of 200 bytes')),
+    step('send', { topic: names.codecs, queueId: 0, compression: 'ZLIB' }, text(random, 5000)),
+    step('send', { topic: names.codecs, queueId: 0, compression: 'LZ4' }, text(random, 5000)),
+    step('send', { topic: names.codecs, queueId: 0, compression: 'ZSTD' }, text(random, 5000)),
+  ];
+}
+
+function transactions(step, count) {
+  return Array.from({ length: count }, (_, index) =>
+    step(
+      'half',
+      {
+        topic: names.transactions,
+        producerGroup: names.producerGroup,
+        state: ['COMMIT', 'ROLLBACK', 'COMMIT', 'UNKNOWN'][index % 4],
+        tags: 'fee',
+        keys: `fee-${index}`,
+        properties: { member: String(index) },
+      },
+      Buffer.from(`fee ${index}`),
+    ),
+  );
+}
+
+/** Orders by hash key: one order's steps go to one queue. */
+function orders(step, orderIds) {
+  return ['create', 'payment', 'push', 'done'].flatMap((what) =>
+    orderIds.map((orderId) =>
+      step(
+        'send',
+        { topic: names.orders, queueId: orderId % 2, tags: what, keys: `order-${orderId}`, properties: { orderId: String(orderId) } },
+        Buffer.from(`${orderId} ${what}`),
+      ),
+    ),
+  );
+}
+
+/** Level 1 comes back within the run, level 18 (2 h) stays pending. */
+function delays(step, count) {
+  return Array.from({ length: count }, (_, index) =>
+    step(
+      'send',
+      { topic: names.plain, queueId: index % 4, delayLevel: index % 2 === 0 ? 1 : 18, tags: index % 2 === 0 ? 'soon' : 'late', keys: `delay-${index}` },
+      Buffer.from(`delayed ${index}`),
+    ),
+  );
+}
+
+/** The first messages of the plain topic fail: `retried` come back, `dead` go to the dead letter topic. */
+function failures(retried, dead) {
+  const sendBack = (queueId, offset, delayLevel) => ({
+    op: 'sendBack',
+    group: names.failingGroup,
+    topic: names.plain,
+    queueId,
+    offset,
+    delayLevel,
+  });
+  return [
+    ...Array.from({ length: retried }, (_, index) => sendBack(0, index, 1)),
+    ...Array.from({ length: dead }, (_, index) => sendBack(1, index, -1)),
+    { op: 'awaitQueue', topic: `%RETRY%${names.failingGroup}`, queueId: 0, count: retried, timeoutMs: 30_000 },
+    { op: 'awaitQueue', topic: `%DLQ%${names.failingGroup}`, queueId: 0, count: dead, timeoutMs: 30_000 },
+  ];
+}
+
+function offsets() {
+  const at = (group, topicName, queueId, offset) => ({ op: 'commitOffset', group, topic: topicName, queueId, offset });
+  return [
+    at(names.group, names.plain, 0, 3),
+    at(names.group, names.plain, 1, 5),
+    at(names.group, names.plain, 3, 0),
+    at(names.group, names.orders, 0, 2),
+    at(names.failingGroup, names.plain, 0, 2),
+  ];
+}
+
+/** A plan of a few hundred messages with one or more of everything: the golden store. */
+export function goldenPlan() {
+  const random = seededRandom(20_240_501);
+  const step = stepMaker();
+  return [
+    ...topics(),
+    { op: 'group', group: names.group, retryMaxTimes: 3 },
+    ...Array.from({ length: 100 }, (_, index) => step('send', plainMessage(random, index, 1 + random.below(900)))),
+    ...oddMessages(random, step),
+    ...foreignMessages(random, step),
+    ...transactions(step, 8),
+    ...orders(step, [1100, 2201, 3300]),
+    ...delays(step, 6),
+    step('send', { topic: names.plain, queueId: 0, delayMs: 1500, tags: 'timer', keys: 'timer-soon' }, Buffer.from('after 1.5 s')),
+    step('send', { topic: names.plain, queueId: 0, delayMs: 86_400_000, tags: 'timer', keys: 'timer-late' }, Buffer.from('after a day')),
+    step('batch', {
+      topic: names.plain,
+      queueId: 2,
+      messages: Array.from({ length: 10 }, (_, index) => ({
+        topic: names.plain,
+        tags: 'batch',
+        keys: `batch-${index}`,
+        body: Buffer.from(`batch ${index}`).toString('base64'),
+      })),
+    }),
+    ...failures(3, 2),
+    ...Array.from({ length: 100 }, (_, index) => step('send', plainMessage(random, 100 + index, 1 + random.below(900)))),
+    ...offsets(),
+  ];
+}
+
+/**
+ * A long plan.
+ *
+ * @param {object} options
+ * @param {number} options.seed
+ * @param {number} options.messages about how many messages
+ * @param {boolean} options.foreign with what only a real broker's store can be given
+ */
+export function longPlan({ seed, messages, foreign }) {
+  const random = seededRandom(seed);
+  const step = stepMaker();
+  const plain = (count, from) =>
+    Array.from({ length: count }, (_, index) => step('send', plainMessage(random, from + index, 1 + random.below(random.below(20) === 0 ? 20_000 : 400))));
+  const half = Math.floor(messages / 2) - 300;
+  return [
+    ...topics(),
+    { op: 'group', group: names.group, retryMaxTimes: 3 },
+    ...plain(half, 0),
+    ...oddMessages(random, step),
+    ...(foreign ? foreignMessages(random, step) : []),
+    ...transactions(step, 40),
+    ...orders(
+      step,
+      Array.from({ length: 100 }, (_, index) => 1000 + index),
+    ),
+    ...delays(step, 40),
+    step('send', { topic: names.plain, queueId: 3, keys: 'biggest' }, random.bytes(4 * 1024 * 1024)),
+    step('send', { topic: names.plain, queueId: 3, keys: 'big-text' }, text(random, 4 * 1024 * 1024)),
+    ...failures(20, 10),
+    ...plain(half, half),
+    step('send', { topic: names.plain, queueId: 3, keys: 'biggest-again' }, random.bytes(4 * 1024 * 1024)),
+    ...offsets(),
+  ];
+}

@@ -1,0 +1,150 @@
+// Makes test/fixtures/golden-store: stores written by a real Apache RocketMQ broker, and what that broker then finds in them. Needs Java and Maven.
+import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, closeSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { goldenPlan, names } from './lib/plan.mjs';
+import { buildRealBroker, realBrokerVersion, runRealBroker, whatIsMissing } from './lib/real-broker.mjs';
+
+const fixtureDir = fileURLToPath(new URL('../test/fixtures/golden-store/', import.meta.url));
+
+// Small, so that a few hundred messages fill several files of each kind.
+const store = {
+  mappedFileSizeCommitLog: 65_536,
+  mappedFileSizeConsumeQueue: 50 * 20,
+  maxHashSlotNum: 97,
+  maxIndexNum: 200,
+  mappedFileSizeTimerLog: 1040,
+};
+const broker = { enablePropertyFilter: true, transactionCheckInterval: 600_000 };
+
+const missing = whatIsMissing();
+if (missing !== undefined) {
+  console.error(`The golden store can't be made here: ${missing}`);
+  process.exit(1);
+}
+buildRealBroker();
+
+const workDir = mkdtempSync(path.join(tmpdir(), 'golden-store-'));
+rmSync(fixtureDir, { recursive: true, force: true });
+mkdirSync(fixtureDir, { recursive: true });
+try {
+  for (const variant of ['clean', 'killed']) {
+    await makeVariant(variant);
+  }
+} finally {
+  rmSync(workDir, { recursive: true, force: true });
+}
+
+async function makeVariant(variant) {
+  const storeDir = path.join(workDir, variant);
+  const request = { storeDir, scratchDir: path.join(workDir, 'scratch'), brokerName: 'broker-a', store, broker };
+  const plan = path.join(workDir, 'plan.jsonl');
+  const results = path.join(workDir, `${variant}-results.jsonl`);
+  writeFileSync(plan, goldenPlan().map((step) => `${JSON.stringify(step)}\n`).join(''));
+
+  const write = { ...request, command: 'write', plan, results };
+  if (variant === 'clean') {
+    await runRealBroker(write);
+  } else {
+    write.noise = { op: 'send', topic: names.orders, queueId: 1, tags: 'noise', keys: 'noise', body: Buffer.from('noise '.repeat(20)).toString('base64') };
+    await runRealBroker(write, {
+      // Long enough for a checkpoint, short enough for a small fixture.
+      onSaid: (word, child) => word === 'NOISE' && setTimeout(() => child.kill('SIGKILL'), 40),
+    });
+  }
+  pack(variant, storeDir);
+
+  // Read from a copy: opening a store changes it.
+  const copyDir = path.join(workDir, `${variant}-copy`);
+  cpSync(storeDir, copyDir, { recursive: true });
+  const out = path.join(workDir, `${variant}-out.jsonl`);
+  await runRealBroker({ ...request, storeDir: copyDir, command: 'read', out, byClient: true, keys: [] });
+  const found = readLines(out);
+  writeExpected(variant, found, readLines(results));
+}
+
+/** One file with the parts of all files that are not zero, and a list of where they belong. */
+function pack(variant, storeDir) {
+  const files = [];
+  const parts = [];
+  let at = 0;
+  for (const file of filesUnder(storeDir)) {
+    const extents = nonZeroExtents(path.join(storeDir, file));
+    files.push({
+      path: file,
+      sizeBytes: statSync(path.join(storeDir, file)).size,
+      extents: extents.map(({ offset, bytes }) => {
+        parts.push(bytes);
+        const extent = { offset, length: bytes.length, packedAt: at };
+        at += bytes.length;
+        return extent;
+      }),
+    });
+  }
+  writeFileSync(path.join(fixtureDir, `${variant}.bin.gz`), gzipSync(Buffer.concat(parts), { level: 9 }));
+  const listing = files.map((file) => `    ${JSON.stringify(file)}`).join(',\n');
+  const head = { madeBy: `Apache RocketMQ ${realBrokerVersion()}`, endedBy: variant === 'clean' ? 'a clean stop' : 'kill -9', brokerConf: store };
+  writeFileSync(path.join(fixtureDir, `${variant}.files.json`), `{\n  "about": ${JSON.stringify(head)},\n  "files": [\n${listing}\n  ]\n}\n`);
+}
+
+function filesUnder(dir) {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(dir, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+function nonZeroExtents(file) {
+  const pageBytes = 4096;
+  const extents = [];
+  const handle = openSync(file, 'r');
+  try {
+    const page = Buffer.alloc(pageBytes);
+    for (let offset = 0; ; offset += pageBytes) {
+      const length = readSync(handle, page, 0, pageBytes, offset);
+      if (length === 0) {
+        return extents;
+      }
+      const bytes = Buffer.from(page.subarray(0, length));
+      if (bytes.some((byte) => byte !== 0)) {
+        extents.push({ offset, bytes });
+      }
+    }
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** What the real broker read: one line per thing, sorted, so that a new fixture shows its differences. */
+function writeExpected(variant, found, results) {
+  const of = (kind) => found.filter((line) => line.kind === kind).map(({ kind: _, ...rest }) => rest);
+  const lists = {
+    store: of('store').map(({ minPhyOffset, maxPhyOffset }) => ({ minPhyOffset, maxPhyOffset })),
+    topics: sorted(of('topic'), (line) => line.topic),
+    groups: sorted(of('group'), (line) => line.group),
+    consumerOffsets: sorted(of('consumerOffset'), (line) => `${line.topicAtGroup} ${line.queueId}`),
+    delayOffsets: of('delayOffset'),
+    queues: of('queue').filter((queue) => queue.maxOffset > 0),
+    records: of('record'),
+    delivered: of('delivered'),
+    sent: results.filter((line) => !line.id.startsWith('noise')),
+    acknowledgedNoise: results.filter((line) => line.id.startsWith('noise')).map(({ queueId, queueOffset, msgId }) => ({ queueId, queueOffset, msgId })),
+  };
+  const text = Object.entries(lists)
+    .map(([name, lines]) => `  "${name}": [\n${lines.map((line) => `    ${JSON.stringify(line)}`).join(',\n')}\n  ]`)
+    .join(',\n');
+  writeFileSync(path.join(fixtureDir, `${variant}.expected.json.gz`), gzipSync(`{\n${text}\n}\n`, { level: 9 }));
+}
+
+function sorted(lines, key) {
+  return lines.sort((left, right) => (key(left) < key(right) ? -1 : 1));
+}
+
+function readLines(file) {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+}

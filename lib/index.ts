@@ -1,0 +1,72 @@
+export {
+  InjectRocketTemplate,
+  LocalTransactionState,
+  MessageListener,
+  TransactionListener,
+  type LocalTransactionListener,
+  type MessageListenerDecorator,
+  type MessageListenerOptions,
+  type RocketListener,
+  type TransactionListenerDecorator,
+  type TransactionListenerOptions,
+} from './decorators/index.js';
+export {
+  DefaultMessageConverter,
+  RocketHeaders,
+  RocketMessage,
+  type EncodedMessage,
+  type EncodedPayload,
+  type MessageConverter,
+  type MessageHeaders,
+  type PayloadType,
+} from './converter/index.js';
+export { RocketModule } from './rocket.module.js';
+export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
+export type { ConsumerOptions, ProducerOptions, RocketModuleOptions, RocketOptionsFactory } from './rocket.options.js';
+export { ROCKET_CONVERTER, ROCKET_ENGINE, getRocketTemplateToken } from './rocket.tokens.js';
+export {
+  MessageBuilder,
+  RocketTemplate,
+  type MessageOptions,
+  type SendCallback,
+  type SendMessageOptions,
+} from './template/index.js';
+export type { TransactionSendResult } from './transaction/index.js';
+
+export * from './engine/index.js';
+export {
+  DiskFullError,
+  ERROR_TABLE,
+  FilterSyntaxError,
+  FilterTagIllegalError,
+  FilterTooComplexError,
+  GroupConflictError,
+  InvalidOptionError,
+  ListenerConflictError,
+  ListenerInvalidError,
+  ListenerOptionError,
+  MessageIllegalError,
+  MessageTooLargeError,
+  NameIllegalError,
+  NoPermissionError,
+  NonRetryableError,
+  PayloadError,
+  PayloadUnreadableError,
+  RocketError,
+  SendTimeoutError,
+  StoreClosedError,
+  StoreCorruptError,
+  StoreFormatError,
+  StoreLockedError,
+  StoreUnusableError,
+  StoreWriteFailedError,
+  TopicNotExistError,
+  TransactionListenerConflictError,
+  TransactionListenerMissingError,
+  TransactionNotFoundError,
+  TransactionStateIllegalError,
+  UnknownOptionError,
+  UnsupportedByEngineError,
+  type ErrorDefinition,
+  type ErrorFields,
+} from './errors/index.js';

@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { compileSelector } from '../../../lib/engine/filter/index.js';
+import { compileCondition } from '../../../lib/engine/filter/sql92/evaluator.js';
+import { parseSql92 } from '../../../lib/engine/filter/sql92/parser.js';
+import { printSql92 } from '../../../lib/engine/filter/sql92/printer.js';
+import { FilterSyntaxError } from '../../../lib/errors/index.js';
+import { conditions, messageProperties } from './sql92-arbitraries.js';
+import { referenceTruth } from './sql92-reference.js';
+import { chooseFrom, scribble } from './sql92-scribble.js';
+
+const choices = fc.array(fc.nat(999), { minLength: 1, maxLength: 30 });
+
+const pieces = [
+  ...['NOT', 'AND', 'OR', 'BETWEEN', 'IN', 'TRUE', 'FALSE', 'NULL', 'IS', 'CONTAINS', 'STARTSWITH', 'ENDSWITH', 'LIKE'],
+  ...['=', '<>', '>', '>=', '<', '<=', '(', ')', ',', '+', '-', '!', '|', '&', '*', '/', '.', ';', '"', "'", '--', '/*'],
+  ...['a', 'b', "'x'", "''", '0', '5', '5L', '05', '5.5', '.5', '5.', '1e3', '0.0', '1e999', '9223372036854775808'],
+  ...['IS NULL', 'IS NOT NULL', "('x', 'y')", '/* */', '-- x\n', '\n', '\ud800', '中', '\u0000', 'a = 1', '(a = 1)'],
+];
+
+describe('SQL92', () => {
+  it('reads back the same tree from what it prints', () => {
+    fc.assert(
+      fc.property(conditions, (condition) => {
+        expect(parseSql92(printSql92(condition))).toEqual(condition);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('reads the same tree whatever the blanks, comments, parentheses and upper or lower case', () => {
+    fc.assert(
+      fc.property(conditions, choices, (condition, chosen) => {
+        expect(parseSql92(scribble(condition, chooseFrom(chosen)))).toEqual(condition);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('finds the same truth as the reference, for any filter and any properties', () => {
+    fc.assert(
+      fc.property(conditions, fc.array(messageProperties, { minLength: 1, maxLength: 5 }), (condition, messages) => {
+        const evaluate = compileCondition(condition);
+        for (const properties of messages) {
+          const truth = { 0: false, 0.5: undefined, 1: true }[referenceTruth(condition, properties)];
+          expect(evaluate(properties)).toBe(truth);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  const garbage = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.array(fc.constantFrom(...pieces), { maxLength: 25 }).map((tokens) => tokens.join(' ')),
+    fc.array(fc.constantFrom(...pieces), { maxLength: 25 }).map((tokens) => tokens.join('')),
+    // A valid filter with a piece put in somewhere.
+    fc
+      .tuple(conditions.map(printSql92), fc.nat(), fc.nat(3), fc.constantFrom(...pieces))
+      .map(([text, at, cut, piece]) => {
+        const position = at % (text.length + 1);
+        return text.slice(0, position) + piece + text.slice(position + cut);
+      }),
+  );
+
+  it('refuses garbage with a syntax error that points into it, or runs it: nothing else is thrown', () => {
+    fc.assert(
+      fc.property(garbage, messageProperties, (expression, properties) => {
+        try {
+          const accepted = compileSelector({ type: 'SQL92', expression }).accepts?.({ tags: undefined, properties });
+          expect(typeof accepted).toBe('boolean');
+        } catch (error) {
+          expect(error).toBeInstanceOf(FilterSyntaxError);
+          const { fields } = error as FilterSyntaxError;
+          expect(fields.expression).toBe(expression);
+          expect(fields.position).toBeGreaterThanOrEqual(0);
+          expect(fields.position).toBeLessThanOrEqual(expression.length);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('understands what it accepts: printing garbage that is accepted and reading it again gives the same tree', () => {
+    fc.assert(
+      fc.property(garbage, (expression) => {
+        let condition;
+        try {
+          condition = parseSql92(expression);
+        } catch {
+          return;
+        }
+        expect(parseSql92(printSql92(condition))).toEqual(condition);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
