@@ -1,5 +1,5 @@
 // Makes test/fixtures/golden-store: stores written by a real Apache RocketMQ broker, and what that broker then finds in them. Needs Java and Maven.
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, closeSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, closeSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,43 +30,71 @@ const workDir = mkdtempSync(path.join(tmpdir(), 'golden-store-'));
 rmSync(fixtureDir, { recursive: true, force: true });
 mkdirSync(fixtureDir, { recursive: true });
 try {
-  for (const variant of ['clean', 'killed']) {
-    await makeVariant(variant);
-  }
+  const cleanDir = await writeStore('clean');
+  pack('clean', 'a clean stop', cleanDir);
+  await readStore('clean', cleanDir);
+
+  const killedDir = await writeStore('killed');
+  pack('killed', 'kill -9', killedDir);
+  const found = await readStore('killed', killedDir);
+
+  // A killed process leaves whole records, for its pages outlive it. A power cut does not: the last record is torn.
+  tearLastRecord(killedDir, found);
+  pack('torn', 'kill -9, and then the last record was torn by hand', killedDir);
+  await readStore('torn', killedDir);
 } finally {
   rmSync(workDir, { recursive: true, force: true });
 }
 
-async function makeVariant(variant) {
+async function writeStore(variant) {
   const storeDir = path.join(workDir, variant);
-  const request = { storeDir, scratchDir: path.join(workDir, 'scratch'), brokerName: 'broker-a', store, broker };
   const plan = path.join(workDir, 'plan.jsonl');
-  const results = path.join(workDir, `${variant}-results.jsonl`);
-  writeFileSync(plan, goldenPlan().map((step) => `${JSON.stringify(step)}\n`).join(''));
-
-  const write = { ...request, command: 'write', plan, results };
+  const write = { ...requestFor(storeDir), command: 'write', plan, results: path.join(workDir, `${variant}-results.jsonl`) };
   if (variant === 'clean') {
+    writePlan(plan, goldenPlan());
     await runRealBroker(write);
-  } else {
-    write.noise = { op: 'send', topic: names.orders, queueId: 1, tags: 'noise', keys: 'noise', body: Buffer.from('noise '.repeat(20)).toString('base64') };
-    await runRealBroker(write, {
-      // Long enough for a checkpoint, short enough for a small fixture.
-      onSaid: (word, child) => word === 'NOISE' && setTimeout(() => child.kill('SIGKILL'), 40),
-    });
+    return storeDir;
   }
-  pack(variant, storeDir);
+  // The broker writes consumer and delay offsets for the first time after ten seconds; without the pause they would not be there.
+  writePlan(plan, [...goldenPlan(), { op: 'pause', ms: 12_000 }]);
+  write.noise = { op: 'send', topic: names.orders, queueId: 1, tags: 'noise', keys: 'noise', body: Buffer.from('noise '.repeat(20)).toString('base64') };
+  await runRealBroker(write, {
+    onSaid: (word, child) => word === 'NOISE' && setTimeout(() => child.kill('SIGKILL'), 40),
+  });
+  return storeDir;
+}
 
-  // Read from a copy: opening a store changes it.
+function requestFor(storeDir) {
+  return { storeDir, scratchDir: path.join(workDir, 'scratch'), brokerName: 'broker-a', store, broker };
+}
+
+function writePlan(file, steps) {
+  writeFileSync(file, steps.map((step) => `${JSON.stringify(step)}\n`).join(''));
+}
+
+/** Lets the real broker read a copy, for opening a store changes it, and writes down what it found. */
+async function readStore(variant, storeDir) {
   const copyDir = path.join(workDir, `${variant}-copy`);
   cpSync(storeDir, copyDir, { recursive: true });
   const out = path.join(workDir, `${variant}-out.jsonl`);
-  await runRealBroker({ ...request, storeDir: copyDir, command: 'read', out, byClient: true, keys: [] });
+  await runRealBroker({ ...requestFor(copyDir), command: 'read', out, byClient: true, keys: [] });
   const found = readLines(out);
+  const results = path.join(workDir, `${variant === 'torn' ? 'killed' : variant}-results.jsonl`);
   writeExpected(variant, found, readLines(results));
+  return found;
+}
+
+function tearLastRecord(storeDir, found) {
+  const last = found.filter((line) => line.kind === 'record').reduce((left, right) => (left.physicalOffset > right.physicalOffset ? left : right));
+  const fileStart = last.physicalOffset - (last.physicalOffset % store.mappedFileSizeCommitLog);
+  const file = openSync(path.join(storeDir, 'commitlog', String(fileStart).padStart(20, '0')), 'r+');
+  const tornBytes = Math.floor(last.sizeBytes / 2);
+  writeSync(file, Buffer.alloc(tornBytes), 0, tornBytes, last.physicalOffset - fileStart + last.sizeBytes - tornBytes);
+  closeSync(file);
 }
 
 /** One file with the parts of all files that are not zero, and a list of where they belong. */
-function pack(variant, storeDir) {
+function pack(variant, endedBy, storeDir) {
   const files = [];
   const parts = [];
   let at = 0;
@@ -85,7 +113,7 @@ function pack(variant, storeDir) {
   }
   writeFileSync(path.join(fixtureDir, `${variant}.bin.gz`), gzipSync(Buffer.concat(parts), { level: 9 }));
   const listing = files.map((file) => `    ${JSON.stringify(file)}`).join(',\n');
-  const head = { madeBy: `Apache RocketMQ ${realBrokerVersion()}`, endedBy: variant === 'clean' ? 'a clean stop' : 'kill -9', brokerConf: store };
+  const head = { madeBy: `Apache RocketMQ ${realBrokerVersion()}`, endedBy, brokerConf: store };
   writeFileSync(path.join(fixtureDir, `${variant}.files.json`), `{\n  "about": ${JSON.stringify(head)},\n  "files": [\n${listing}\n  ]\n}\n`);
 }
 

@@ -1,4 +1,5 @@
-import { instanceToPlain } from 'class-transformer';
+import { TransformationType, instanceToPlain } from 'class-transformer';
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { types } from 'node:util';
 import { PayloadError, describe } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
@@ -56,21 +57,21 @@ function replaceValue(this: unknown, key: string, value: unknown): unknown {
 }
 
 /**
- * Asks class-transformer about an object of the same class and keys whose values are their own names: if anything comes out
- * differently, decorators are at work. Its store of decorators is not public, this is the way to ask.
+ * Whether class-transformer would write an object otherwise than JSON.stringify does. Its store of decorators is not in its index;
+ * @nestjs/mapped-types reads it from the same file.
  */
 function hasTransformDecorators(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === null || prototype === Object.prototype) return false;
-  const keys = Object.keys(value);
-  const probe: object = Object.create(prototype as object) as object;
-  for (const key of keys) Object.defineProperty(probe, key, { value: key, enumerable: true });
-  let plain: Record<string, unknown>;
-  try {
-    plain = instanceToPlain(probe);
-  } catch {
-    // Only a @Transform function or an exposed method can stumble over the names.
-    return true;
-  }
-  return Object.keys(plain).length !== keys.length || keys.some((key) => plain[key] !== key);
+  const type: unknown = value.constructor;
+  if (typeof type !== 'function' || type === Object) return false;
+  return (
+    defaultMetadataStorage.getStrategy(type) !== 'none' ||
+    defaultMetadataStorage.getExposedMetadatas(type).length > 0 ||
+    defaultMetadataStorage.getExcludedMetadatas(type).length > 0 ||
+    Object.keys(value).some((key) => hasTransform(type, key))
+  );
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-function-type -- the parameter's type in class-transformer
+function hasTransform(type: Function, key: string): boolean {
+  return defaultMetadataStorage.findTransformMetadatas(type, key, TransformationType.CLASS_TO_PLAIN).length > 0;
 }

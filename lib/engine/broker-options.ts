@@ -94,7 +94,13 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
         MIN_SEGMENT_BYTES,
         MAX_SEGMENT_BYTES,
       ),
-      consumeQueueFileEntries: integer('store.consumeQueueFileEntries', store.consumeQueueFileEntries, 300_000, 16, 100_000_000),
+      consumeQueueFileEntries: integer(
+        'store.consumeQueueFileEntries',
+        store.consumeQueueFileEntries,
+        300_000,
+        16,
+        100_000_000,
+      ),
       tailCacheBytes: integer('store.tailCacheBytes', store.tailCacheBytes, 32 * 1024 * 1024, 1024 * 1024),
       maxUnflushedBytes: integer('store.maxUnflushedBytes', store.maxUnflushedBytes, 64 * 1024 * 1024, 1024 * 1024),
       checkpointIntervalMs: integer('store.checkpointIntervalMs', store.checkpointIntervalMs, 5000, 1),
@@ -109,7 +115,12 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
     messageDelayLevel,
     delayLevels: DelayLevelTable.parse(messageDelayLevel),
     transaction: Object.freeze({
-      transactionTimeoutMs: integer('transaction.transactionTimeoutMs', transaction.transactionTimeoutMs, defaults.transactionTimeoutMs, 0),
+      transactionTimeoutMs: integer(
+        'transaction.transactionTimeoutMs',
+        transaction.transactionTimeoutMs,
+        defaults.transactionTimeoutMs,
+        0,
+      ),
       checkIntervalMs: integer('transaction.checkIntervalMs', transaction.checkIntervalMs, defaults.checkIntervalMs, 1),
       checkMax: integer('transaction.checkMax', transaction.checkMax, defaults.checkMax, 1),
     }),
@@ -147,7 +158,11 @@ function hostBytes(brokerHost: string): Uint8Array {
   const [address = '', portText = ''] = brokerHost.split(':');
   const port = Number(portText);
   if (!isIPv4(address) || !/^\d+$/.test(portText) || port > 65_535) {
-    throw new InvalidOptionError({ option: 'brokerHost', value: brokerHost, expected: 'an IPv4 address and a port, such as "127.0.0.1:10911"' });
+    throw new InvalidOptionError({
+      option: 'brokerHost',
+      value: brokerHost,
+      expected: 'an IPv4 address and a port, such as "127.0.0.1:10911"',
+    });
   }
   const bytes = Buffer.alloc(8);
   bytes.set(address.split('.').map(Number));

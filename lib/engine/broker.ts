@@ -4,7 +4,14 @@ import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } 
 import { ConsumeService } from './consume/index.js';
 import { DelayLevelService, RetryService, toScheduled } from './delivery/index.js';
 import { compileSelector } from './filter/index.js';
-import { ConsoleLogger, hostIdentity, MemoryFileSystem, NodeFileSystem, SystemClock, SystemRandom } from './io/index.js';
+import {
+  ConsoleLogger,
+  hostIdentity,
+  MemoryFileSystem,
+  NodeFileSystem,
+  SystemClock,
+  SystemRandom,
+} from './io/index.js';
 import { MessageProducer, TopicRoute, UniqueIds } from './produce/index.js';
 import { openStore, type OpenStore } from './store/index.js';
 import { TransactionService } from './transaction/index.js';

@@ -85,7 +85,10 @@ function propertyText(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'object' || value === null) throw refused(field, value, 'it has no text');
-  if (value instanceof Date && !Number.isNaN(value.valueOf())) return value.toISOString();
+  if (value instanceof Date) {
+    if (Number.isNaN(value.valueOf())) throw refused(field, value, 'it must be a valid date');
+    return value.toISOString();
+  }
   // oxlint-disable-next-line typescript/no-base-to-string -- what the default gives is refused
   const text = String(value);
   if (text.startsWith('[object ')) throw refused(field, value, 'it must be a string, a number or a boolean');

@@ -56,13 +56,15 @@ function checkDelayLevel(delayLevel: number | undefined, maxDelayLevel: number):
 
 function checkTags(tags: string): void {
   checkText('tags', tags);
-  if (tags.includes('||') || tags.trim() === '*') refuse('tags', tags, 'a message has one tag; "||" and "*" belong to selectors');
+  if (tags.includes('||') || tags.trim() === '*')
+    refuse('tags', tags, 'a message has one tag; "||" and "*" belong to selectors');
 }
 
 function checkProperties(properties: Readonly<Record<string, string>>): void {
   for (const name of Object.keys(properties)) {
     checkText('a property name', name);
-    if (RESERVED_PROPERTIES.has(name)) refuse(`property ${name}`, properties[name], 'RocketMQ keeps that name for itself');
+    if (RESERVED_PROPERTIES.has(name))
+      refuse(`property ${name}`, properties[name], 'RocketMQ keeps that name for itself');
     checkText(`property ${name}`, properties[name]);
   }
 }
@@ -70,7 +72,8 @@ function checkProperties(properties: Readonly<Record<string, string>>): void {
 function checkText(field: string, value: unknown): void {
   if (typeof value !== 'string') refuse(field, value, 'it must be a text');
   if (value.trim() === '') refuse(field, value, 'it must not be blank');
-  if (SEPARATOR.test(value)) refuse(field, value, 'it must not hold the characters U+0001 and U+0002, which separate properties');
+  if (SEPARATOR.test(value))
+    refuse(field, value, 'it must not hold the characters U+0001 and U+0002, which separate properties');
 }
 
 function refuse(field: string, value: unknown, reason: string): never {

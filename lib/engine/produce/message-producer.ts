@@ -65,7 +65,13 @@ export class MessageProducer {
     const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
     return new Promise((resolve, reject) => {
       checkTimeout(timeoutMs);
-      const pending = new SendInFlight(message.topic, timeoutMs, this.#parts, (result) => resolve(result as HalfSendResult), reject);
+      const pending = new SendInFlight(
+        message.topic,
+        timeoutMs,
+        this.#parts,
+        (result) => resolve(result as HalfSendResult),
+        reject,
+      );
       this.#withTopic(message, pending, (topic) => {
         const draft = this.#draft(message, topic);
         pending.queueId = draft.queueId;

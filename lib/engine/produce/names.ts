@@ -46,7 +46,8 @@ export function checkGroupName(group: unknown): asserts group is string {
  */
 export function checkSendableTopic(topic: unknown): asserts topic is string {
   checkTopicName(topic);
-  if (NOT_SENDABLE.has(topic)) throw new NameIllegalError({ kind: 'topic', name: topic, reason: 'only the broker itself writes to it' });
+  if (NOT_SENDABLE.has(topic))
+    throw new NameIllegalError({ kind: 'topic', name: topic, reason: 'only the broker itself writes to it' });
 }
 
 function checkName(kind: 'topic' | 'group', name: unknown, maxCharacters: number): void {
@@ -54,7 +55,11 @@ function checkName(kind: 'topic' | 'group', name: unknown, maxCharacters: number
     throw new NameIllegalError({ kind, name, reason: 'it must be a text that is not empty' });
   }
   if (name.length > maxCharacters) {
-    throw new NameIllegalError({ kind, name, reason: `it has ${name.length} characters, the limit is ${maxCharacters}` });
+    throw new NameIllegalError({
+      kind,
+      name,
+      reason: `it has ${name.length} characters, the limit is ${maxCharacters}`,
+    });
   }
   if (!ALLOWED_CHARACTERS.test(name)) {
     const found = FORBIDDEN_CHARACTER.exec(name)?.[0] ?? '';

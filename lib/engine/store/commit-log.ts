@@ -1,5 +1,13 @@
 import { DiskFullError, MessageTooLargeError, StoreClosedError, StoreWriteFailedError } from '../../errors/index.js';
-import type { Activity, AppendedRecord, AppendWaiter, Clock, EngineLogger, RecordDraft, TimerHandle } from '../types/index.js';
+import type {
+  Activity,
+  AppendedRecord,
+  AppendWaiter,
+  Clock,
+  EngineLogger,
+  RecordDraft,
+  TimerHandle,
+} from '../types/index.js';
 import type { LogTail } from './log-tail.js';
 import { encodeBlank, needsNextSegment, type RecordEncoder } from './record-encoder.js';
 import { BLANK_SIZE_BYTES } from './record-format.js';
@@ -252,7 +260,9 @@ export class CommitLog {
     const refusal = this.#state === 'failed' ? this.#refusal() : this.#asWriteError(error);
     for (const record of lost) {
       if (record.waiter === undefined) {
-        this.#environment.logger.error(`A message to topic "${record.draft.topic}" that nobody waited for was lost: ${String(refusal)}`);
+        this.#environment.logger.error(
+          `A message to topic "${record.draft.topic}" that nobody waited for was lost: ${String(refusal)}`,
+        );
       } else record.waiter.onFailed(refusal);
     }
   }

@@ -1,5 +1,13 @@
 import { StoreCorruptError } from '../../errors/index.js';
-import type { Activity, Clock, EngineLogger, FileSystem, StateDirectory, StateFile, TimerHandle } from '../types/index.js';
+import type {
+  Activity,
+  Clock,
+  EngineLogger,
+  FileSystem,
+  StateDirectory,
+  StateFile,
+  TimerHandle,
+} from '../types/index.js';
 import { parseLenientJson } from './lenient-json.js';
 
 export interface ConfigDirectoryEnvironment {
@@ -20,7 +28,10 @@ export class ConfigDirectory implements StateDirectory {
     this.#environment = environment;
   }
 
-  async open(name: string, options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number }): Promise<StateFile> {
+  async open(
+    name: string,
+    options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number },
+  ): Promise<StateFile> {
     await this.#environment.fileSystem.makeDirectory(this.#path);
     const path = `${this.#path}/${name}`;
     const { content, text } = await this.#read(path);

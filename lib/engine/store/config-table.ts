@@ -1,5 +1,12 @@
 import type { Clock, StateDirectory, StateFile } from '../types/index.js';
-import { dataVersionOf, firstDataVersion, isObject, nextDataVersion, tableOf, type DataVersion } from './data-version.js';
+import {
+  dataVersionOf,
+  firstDataVersion,
+  isObject,
+  nextDataVersion,
+  tableOf,
+  type DataVersion,
+} from './data-version.js';
 
 /** Changes of these tables are awaited, so the interval only covers a write that failed and is tried again. */
 const RETRY_INTERVAL_MS = 1000;
@@ -26,7 +33,10 @@ export class ConfigTable<Entry> {
     fileName: string,
     complete: (name: string, stated: Readonly<Record<string, unknown>>) => Entry,
   ): Promise<void> {
-    this.#file = await directory.open(fileName, { snapshot: () => this.#snapshot(), flushIntervalMs: RETRY_INTERVAL_MS });
+    this.#file = await directory.open(fileName, {
+      snapshot: () => this.#snapshot(),
+      flushIntervalMs: RETRY_INTERVAL_MS,
+    });
     const content = this.#file.initial;
     if (isObject(content)) this.#rest = content;
     this.#dataVersion = dataVersionOf(content, this.#clock.now());

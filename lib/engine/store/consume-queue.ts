@@ -156,7 +156,9 @@ export class ConsumeQueue implements QueueNumbers {
   }
 
   #firstIndexAt(minPhysicalOffset: number): Promise<number> {
-    return this.search(async (entry) => entry.sizeBytes !== FILLER_ENTRY_SIZE && entry.physicalOffset >= minPhysicalOffset);
+    return this.search(
+      async (entry) => entry.sizeBytes !== FILLER_ENTRY_SIZE && entry.physicalOffset >= minPhysicalOffset,
+    );
   }
 
   /** The queue's earlier messages are gone, with the part of the log that held them: it begins at `index`. */

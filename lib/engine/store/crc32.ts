@@ -33,16 +33,7 @@ function slicingCrc32(bytes: Uint8Array): number {
   return crc ^ -1;
 }
 
-type Tables = readonly [
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-];
+type Tables = readonly [Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array];
 
 function makeTables(): Tables {
   const made = Array.from({ length: 8 }, () => new Int32Array(256));

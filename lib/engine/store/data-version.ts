@@ -21,7 +21,11 @@ export function dataVersionOf(content: unknown, nowMs: number): DataVersion {
     const value = stated[name];
     return typeof value === 'number' ? value : fallback;
   };
-  return { counter: number('counter', 0), stateVersion: number('stateVersion', 0), timestamp: number('timestamp', nowMs) };
+  return {
+    counter: number('counter', 0),
+    stateVersion: number('stateVersion', 0),
+    timestamp: number('timestamp', nowMs),
+  };
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

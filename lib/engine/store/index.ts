@@ -5,4 +5,11 @@ export { findProperty, formatProperties, formatProperty, parseProperties } from 
 export { MAX_BODY_BYTES, MAX_PROPERTIES_BYTES } from './record-format.js';
 export { offsetMessageId } from './stored-message.js';
 export { PERM_READ, PERM_WRITE, topicConfig } from './topic-config-table.js';
-export { dataVersionOf, firstDataVersion, isObject, nextDataVersion, tableOf, type DataVersion } from './data-version.js';
+export {
+  dataVersionOf,
+  firstDataVersion,
+  isObject,
+  nextDataVersion,
+  tableOf,
+  type DataVersion,
+} from './data-version.js';

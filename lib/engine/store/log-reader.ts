@@ -62,7 +62,7 @@ export class LogReader {
   /** Forgets what it holds: the files have been cut. */
   clear(): void {
     this.#windows = [];
-      }
+  }
 
   async #load(offset: number, sizeBytes: number, visibleOffset: number): Promise<Window> {
     const restBytes = this.#segments.startOf(offset) + this.#segments.fileSizeBytes - offset;

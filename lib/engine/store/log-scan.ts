@@ -26,7 +26,7 @@ export async function scanLog(
     const segmentEnd = segments.startOf(offset) + segments.fileSizeBytes;
     const readBytes = await segments.read(buffer, offset);
     const blockOffset = offset;
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const check = checkRecord(buffer, at, readBytes, blockOffset + at, segmentEnd - blockOffset - at);
       if (check.kind === 'record') {
         onRecord(buffer, at, check.sizeBytes, blockOffset + at);

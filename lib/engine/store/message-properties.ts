@@ -40,7 +40,7 @@ export function formatProperty(name: string, value: string): string {
 /** The value of one property, without reading the others. The last one counts, as in {@link parseProperties}. */
 export function findProperty(text: string, name: string): string | undefined {
   const wanted = name + NAME_VALUE_SEPARATOR;
-  for (let from = text.length; ; ) {
+  for (let from = text.length; ;) {
     const at = text.lastIndexOf(wanted, from);
     if (at < 0) return undefined;
     if (at === 0 || text[at - 1] === PROPERTY_SEPARATOR) {

@@ -107,12 +107,18 @@ async function openOwnedStore(
   await queues.load(scanStart, !owner.wasClosedCleanly);
   const recoveryEnvironment = { fileSystem, logger, brokenDirectory: paths.broken, nowMs: clock.now() };
   const startedMs = clock.monotonicMs();
-  const endOffset = await recoverLog(segments, scanStart, checkpoint, recoveryEnvironment, (bytes, at, sizeBytes, offset) =>
-    dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
+  const endOffset = await recoverLog(
+    segments,
+    scanStart,
+    checkpoint,
+    recoveryEnvironment,
+    (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
   );
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
-    logger.log(`The store was not closed cleanly: ${endOffset - scanStart} bytes of the log were read again in ${tookMs} ms`);
+    logger.log(
+      `The store was not closed cleanly: ${endOffset - scanStart} bytes of the log were read again in ${tookMs} ms`,
+    );
   }
   await queues.trim(segments.firstOffset);
   await topics.open(config);
@@ -124,7 +130,14 @@ async function openOwnedStore(
     offset: endOffset,
     storeTimestampMs: Math.max(dispatcher.lastStoreTimestampMs, checkpoint.physicMsgTimestampMs),
   };
-  const checkpoints = new CheckpointService(paths.checkpoint, options.checkpointIntervalMs, environment, queues, dispatcher, end);
+  const checkpoints = new CheckpointService(
+    paths.checkpoint,
+    options.checkpointIntervalMs,
+    environment,
+    queues,
+    dispatcher,
+    end,
+  );
   const log = new CommitLog(
     segments,
     tail,

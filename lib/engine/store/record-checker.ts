@@ -44,7 +44,8 @@ export function checkRecord(
   if (magic === MAGIC_BLANK) return { kind: 'blank' };
   if (magic === 0 && sizeBytes === 0) return { kind: 'empty' };
   if (magic !== MAGIC_V1 && magic !== MAGIC_V2) return invalid(`unknown magic 0x${(magic >>> 0).toString(16)}`);
-  if (sizeBytes < MIN_RECORD_BYTES || sizeBytes > segmentRestBytes) return invalid(`impossible record size ${sizeBytes}`);
+  if (sizeBytes < MIN_RECORD_BYTES || sizeBytes > segmentRestBytes)
+    return invalid(`impossible record size ${sizeBytes}`);
   if (end - at < sizeBytes) return { kind: 'more', sizeBytes };
 
   const sysFlag = bytes.readInt32BE(at + RecordField.SYS_FLAG);
@@ -57,7 +58,8 @@ export function checkRecord(
   if (bodyLengthAt + 4 > recordEnd) return invalid('record shorter than its fixed fields');
   const bodyBytes = bytes.readInt32BE(bodyLengthAt);
   const topicLengthAt = bodyLengthAt + 4 + bodyBytes;
-  if (bodyBytes < 0 || topicLengthAt + topicLengthBytes > recordEnd) return invalid(`impossible body length ${bodyBytes}`);
+  if (bodyBytes < 0 || topicLengthAt + topicLengthBytes > recordEnd)
+    return invalid(`impossible body length ${bodyBytes}`);
   const topicBytes = topicLengthBytes === 2 ? bytes.readInt16BE(topicLengthAt) : bytes.readInt8(topicLengthAt);
   const propertiesLengthAt = topicLengthAt + topicLengthBytes + topicBytes;
   if (topicBytes < 0 || propertiesLengthAt + 2 > recordEnd) return invalid(`impossible topic length ${topicBytes}`);

@@ -28,7 +28,11 @@ export async function chooseScanStart(
 ): Promise<number> {
   if (queuesAreMissing) return segments.firstOffset;
   const confirmed = checkpoint.confirmPhyOffset;
-  if (confirmed > segments.firstOffset && confirmed <= segments.endOffset && (await isRecordStart(segments, confirmed))) {
+  if (
+    confirmed > segments.firstOffset &&
+    confirmed <= segments.endOffset &&
+    (await isRecordStart(segments, confirmed))
+  ) {
     return confirmed;
   }
   // A broker of Apache RocketMQ wrote last: it leaves times only (`isMappedFileMatchedRecover`).
@@ -137,7 +141,7 @@ async function copyTail(
   const fileStarts = segments.starts.filter((start) => start > offset);
   for (const start of segments.has(offset) ? [offset, ...fileStarts] : fileStarts) {
     const fileEnd = segments.startOf(start) + segments.fileSizeBytes;
-    for (let at = start; at < fileEnd; ) {
+    for (let at = start; at < fileEnd;) {
       const readBytes = await segments.read(block, at);
       const data = withoutTrailingZeros(block.subarray(0, readBytes));
       if (data.length === 0) break;

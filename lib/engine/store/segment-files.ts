@@ -110,7 +110,8 @@ export class SegmentFiles {
 
   /** Makes everything from `offset` on zero: later files are removed, the one that holds it is cut and given back its size. */
   async clearFrom(offset: number): Promise<void> {
-    for (const start of this.#starts.filter((s) => s >= offset && s !== this.startOf(offset))) await this.#remove(start);
+    for (const start of this.#starts.filter((s) => s >= offset && s !== this.startOf(offset)))
+      await this.#remove(start);
     if (this.has(offset)) {
       await this.#pool.use(this.path(offset), 'write', async (file) => {
         await file.truncate(offset % this.fileSizeBytes);

@@ -16,7 +16,10 @@ export class SubscriptionGroupConfigTable implements SubscriptionGroupTable {
   }
 
   open(directory: StateDirectory): Promise<void> {
-    return this.#table.open(directory, 'subscriptionGroup.json', (name, stated) => ({ ...groupConfig(name), ...stated }));
+    return this.#table.open(directory, 'subscriptionGroup.json', (name, stated) => ({
+      ...groupConfig(name),
+      ...stated,
+    }));
   }
 
   get(groupName: string): SubscriptionGroupConfig | undefined {

@@ -65,38 +65,32 @@ export class OpQueue {
     this.#waiting = [];
     let from = 0;
     for (const group of groupOffsets(waiting.map((op) => op.halfOffset))) {
-      this.#write(waiting.slice(from, from + group.length));
+      this.#lastWrite = this.#write(waiting.slice(from, from + group.length), this.#lastWrite);
       from += group.length;
     }
   }
 
-  #write(ops: readonly WaitingOp[]): void {
+  async #write(ops: readonly WaitingOp[], before: Promise<void>): Promise<void> {
     const end = this.#context.activity.begin();
     const halfOffsets = ops.map((op) => op.halfOffset);
-    const appended = this.#context.store.append(opMessage(halfOffsets, this.#context.clock.now()));
-    const before = this.#lastWrite;
-    this.#lastWrite = appended
-      .then(
-        async ({ queueOffset }) => {
-          await before;
-          this.#failures = 0;
-          this.#onWritten(queueOffset, halfOffsets);
-          for (const op of ops) op.waiter?.resolve();
-        },
-        async (error: unknown) => {
-          await before;
-          for (const op of ops) op.waiter?.reject(error);
-          this.#tryAgain(halfOffsets, error);
-        },
-      )
-      .finally(end);
+    const op = opMessage(halfOffsets, this.#context.clock.now());
+    const [appended] = await Promise.allSettled([this.#context.store.append(op), before]);
+    if (appended.status === 'fulfilled') {
+      this.#failures = 0;
+      this.#onWritten(appended.value.queueOffset, halfOffsets);
+      for (const { waiter } of ops) waiter?.resolve();
+    } else {
+      for (const { waiter } of ops) waiter?.reject(appended.reason);
+      this.#tryAgain(halfOffsets, appended.reason);
+    }
+    end();
   }
 
-  #tryAgain(halfOffsets: readonly number[], error: unknown): void {
+  #tryAgain(halfOffsets: readonly number[], reason: unknown): void {
     if (this.#closed) return;
     if (this.#failures === 0) {
       this.#context.logger.error(
-        `Storing the decision of transactions failed; it is tried again until it succeeds: ${String(error)}`,
+        `Storing the decision of transactions failed; it is tried again until it succeeds: ${String(reason)}`,
       );
     }
     const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);

@@ -29,7 +29,7 @@ describe('the table of delay levels', () => {
         const table = DelayLevelTable.parse(delays.map(([count, unit]) => `${count}${unit}`).join(' '));
         expect(table.maxLevel).toBe(delays.length);
         for (const [index, [count, unit]] of delays.entries()) {
-          expect(table.delayMs(index + 1)).toBe(count * unitMs[unit as keyof typeof unitMs]);
+          expect(table.delayMs(index + 1)).toBe(count * unitMs[unit]);
         }
       }),
     );

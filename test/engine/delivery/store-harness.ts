@@ -174,6 +174,8 @@ export class StoreHarness {
 
   async append(draft: RecordDraft): Promise<StoredRecord> {
     const { physicalOffset } = await this.context.store.append(draft);
+    // It can be read when it is on disk, which an append need not have waited for.
+    await this.settle();
     return (await this.context.store.readRecord(physicalOffset))!;
   }
 

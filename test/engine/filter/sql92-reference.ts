@@ -69,8 +69,8 @@ function opposite(truth: Truth): Truth {
 
 function equal(left: Expression, right: Expression, properties: Properties): Truth {
   const kinds = [left.kind, right.kind];
-  const isOperand = (kind: string): boolean => ['property', 'text', 'number'].includes(kind);
-  if (!kinds.every(isOperand)) return same(truthOf(left, properties), truthOf(right, properties));
+  if (!kinds.every((kind) => ['property', 'text', 'number'].includes(kind)))
+    return same(truthOf(left, properties), truthOf(right, properties));
   if (kinds.includes('number')) return ordered(left, '=', right, properties);
   return same(textOf(left, properties), textOf(right, properties));
 }
@@ -92,7 +92,8 @@ function ordered(left: Expression, operator: string, right: Expression, properti
 }
 
 function truthOf(node: Expression, properties: Properties): Truth | undefined {
-  if (node.kind !== 'property' && node.kind !== 'text' && node.kind !== 'number') return referenceTruth(node, properties);
+  if (node.kind !== 'property' && node.kind !== 'text' && node.kind !== 'number')
+    return referenceTruth(node, properties);
   const text = textOf(node, properties);
   if (text === undefined) return undefined;
   return /^[tT][rR][uU][eE]$/.test(text) && !text.includes('\n') ? 1 : 0;
@@ -109,7 +110,7 @@ function fractionOf(node: Expression, properties: Properties): Fraction | undefi
     return typeof node.value === 'bigint' ? { numerator: node.value, denominator: 1n } : exactly(node.value);
   }
   const text = textOf(node, properties);
-  return text === undefined ? undefined : readFraction([...text]);
+  return text === undefined ? undefined : readFraction(text.split(''));
 }
 
 /** Integers of up to 19 digits count exactly, every other number as the nearest double. */
@@ -135,7 +136,7 @@ function readFraction(characters: readonly string[]): Fraction | undefined {
 }
 
 function isDigits(text: string): boolean {
-  return [...text].every((character) => '0123456789'.includes(character));
+  return text.split('').every((character) => '0123456789'.includes(character));
 }
 
 /** A double as a fraction: doubled until it is whole, which changes no digit. Infinity is larger than every double. */

@@ -77,7 +77,7 @@ function numberTokens(value: number | bigint, choose: Choose): string[] {
 }
 
 function anyCase(word: string, choose: Choose): string {
-  return [...word].map((letter) => (choose(2) === 0 ? letter.toLowerCase() : letter.toUpperCase())).join('');
+  return word.replaceAll(/./g, (letter) => (choose(2) === 0 ? letter.toLowerCase() : letter.toUpperCase()));
 }
 
 function quote(text: string): string {

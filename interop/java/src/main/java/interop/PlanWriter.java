@@ -87,6 +87,7 @@ final class PlanWriter {
       case "sendBack" -> sendBack(step);
       case "commitOffset" -> commitOffset(step);
       case "awaitQueue" -> awaitQueue(step);
+      case "pause" -> Thread.sleep(step.getLongValue("ms"));
       default -> throw new IllegalArgumentException("unknown step " + step.getString("op"));
     }
   }

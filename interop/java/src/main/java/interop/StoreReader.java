@@ -153,8 +153,8 @@ final class StoreReader {
     line.put("sysFlag", message.getSysFlag());
     line.put("bornTimestamp", message.getBornTimestamp());
     line.put("storeTimestamp", message.getStoreTimestamp());
-    line.put("bornHost", String.valueOf(message.getBornHost()));
-    line.put("storeHost", String.valueOf(message.getStoreHost()));
+    line.put("bornHost", HexFormat.of().formatHex(message.getBornHostBytes().array()));
+    line.put("storeHost", HexFormat.of().formatHex(message.getStoreHostBytes().array()));
     line.put("reconsumeTimes", message.getReconsumeTimes());
     line.put("preparedTransactionOffset", message.getPreparedTransactionOffset());
     line.put("properties", message.getProperties() == null ? Map.of() : new TreeMap<>(message.getProperties()));

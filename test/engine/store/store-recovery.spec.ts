@@ -1,0 +1,230 @@
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import {
+  StoreCorruptError,
+  StoreFormatError,
+  StoreLockedError,
+  StoreUnusableError,
+} from '../../../lib/errors/index.js';
+import { ManualClock } from '../../../lib/engine/io/index.js';
+import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.js';
+import {
+  bodiesOf,
+  crashImage,
+  openTestStore,
+  SMALL_FILES,
+  testDraft,
+  type TestStore,
+} from '../../support/test-store.js';
+
+describe('a store that is opened again', () => {
+  let directory: TemporaryDirectory;
+  let stores: TestStore[];
+
+  beforeEach(async () => {
+    directory = await temporaryDirectory();
+    stores = [];
+  });
+
+  afterEach(async () => {
+    for (const store of stores) await store.close();
+    await directory.remove();
+  });
+
+  const open = async (name: string, more: object = {}): Promise<TestStore> => {
+    const store = await openTestStore({ path: join(directory.path, name), ...more });
+    stores.push(store);
+    return store;
+  };
+  const numbers = (from: number, to: number): string[] =>
+    Array.from({ length: to - from }, (_, i) => `message ${from + i}`);
+  const append = async (store: TestStore, bodies: readonly string[]): Promise<void> => {
+    await Promise.all(bodies.map((body) => store.messages.append(testDraft(body))));
+  };
+
+  it('holds after a clean close what it held before, across many files', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 500));
+    await first.close();
+    expect((await readdir(join(directory.path, 'a', 'commitlog'))).length).toBeGreaterThan(3);
+    expect(await readdir(join(directory.path, 'a'))).not.toContain('abort');
+
+    const second = await open('a');
+    expect(await bodiesOf(second)).toEqual(numbers(0, 500));
+    await append(second, numbers(500, 520));
+    expect(await bodiesOf(second)).toEqual(numbers(0, 520));
+    expect(second.messages.queueRange('test-topic', 0)).toEqual({ minOffset: 0, maxOffset: 520 });
+  });
+
+  it('holds after a crash all that was acknowledged', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 300));
+    await crashImage(first, join(directory.path, 'b'));
+    const second = await open('b');
+    expect(await bodiesOf(second)).toEqual(numbers(0, 300));
+  });
+
+  it('holds after a crash behind a checkpoint all that was acknowledged', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 200));
+    await first.clock.advance(10_000, () => first.activity.whenIdle());
+    await append(first, numbers(200, 230));
+    await crashImage(first, join(directory.path, 'b'));
+    const second = await open('b');
+    expect(await bodiesOf(second)).toEqual(numbers(0, 230));
+  });
+
+  it('makes consume queues again that were deleted', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 100));
+    await first.close();
+    await rm(join(directory.path, 'a', 'consumequeue'), { recursive: true });
+    expect(await bodiesOf(await open('a'))).toEqual(numbers(0, 100));
+  });
+
+  it('makes the entry of a topic again that was lost', async () => {
+    const first = await open('a');
+    await first.messages.append(testDraft('x', { queueId: 2 }));
+    await first.close();
+    await rm(join(directory.path, 'a', 'config'), { recursive: true, force: true });
+    expect((await open('a')).topics.get('test-topic')).toMatchObject({ readQueueNums: 3, writeQueueNums: 3 });
+  });
+
+  it('loses nothing but the torn record when the last write is cut at any byte, and keeps what it cuts', async () => {
+    const first = await open('a');
+    await append(first, ['one', 'two', 'three']);
+    const { maxOffset } = first.messages.queueRange('test-topic', 0);
+    const [last] = await Promise.resolve(first.messages.entries('test-topic', 0, maxOffset - 1, 1));
+    await crashImage(first, join(directory.path, 'image'));
+    const logFile = join('commitlog', '00000000000000000000');
+    const whole = await readFile(join(directory.path, 'image', logFile));
+    for (let kept = 0; kept < last!.sizeBytes; kept++) {
+      const torn = Buffer.from(whole).fill(0, last!.physicalOffset + kept);
+      const path = join(directory.path, `torn-${kept}`);
+      await copyStore(join(directory.path, 'image'), path, logFile, torn);
+      const store = await openTestStore({ path, clock: new ManualClock() });
+      const bodies = await bodiesOf(store);
+      // Only zeros at the end of the record can make a cut that changes nothing.
+      expect([kept, bodies]).toEqual([kept, torn.equals(whole) ? ['one', 'two', 'three'] : ['one', 'two']]);
+      await store.messages.append(testDraft('four'));
+      expect((await bodiesOf(store)).at(-1)).toBe('four');
+      await store.close();
+      const cutBytes = torn.subarray(last!.physicalOffset, last!.physicalOffset + kept);
+      if (!torn.equals(whole) && cutBytes.some((byte) => byte !== 0)) {
+        const [name] = await readdir(join(path, 'broken'));
+        const evidence = await readFile(join(path, 'broken', name!));
+        expect(cutBytes.subarray(0, evidence.length).equals(evidence)).toBe(true);
+      }
+      const again = await openTestStore({ path });
+      expect((await bodiesOf(again)).at(-1)).toBe('four');
+      await again.close();
+    }
+  }, 60_000);
+
+  it('never brings back a record that stood behind a torn one', async () => {
+    const first = await open('a');
+    await append(first, ['one', 'two', 'three']);
+    const [second] = await Promise.resolve(first.messages.entries('test-topic', 0, 1, 1));
+    await crashImage(first, join(directory.path, 'b'));
+    const logFile = join(directory.path, 'b', 'commitlog', '00000000000000000000');
+    const bytes = await readFile(logFile);
+    bytes[second!.physicalOffset + 90]! ^= 0xff;
+    await writeFile(logFile, bytes);
+    const store = await open('b');
+    expect(await bodiesOf(store)).toEqual(['one']);
+    await store.messages.append(testDraft('2nd'));
+    expect(await bodiesOf(store)).toEqual(['one', '2nd']);
+    await store.close();
+    expect(await bodiesOf(await open('b'))).toEqual(['one', '2nd']);
+  });
+
+  it('refuses a log that is broken in the middle, naming file and offset, and leaves it as it is', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 600));
+    await crashImage(first, join(directory.path, 'b'));
+    const logFile = join(directory.path, 'b', 'commitlog', '00000000000000000000');
+    const bytes = await readFile(logFile);
+    bytes[bytes.indexOf('message 50')]! ^= 1;
+    await writeFile(logFile, bytes);
+    const failure = await openTestStore({ path: join(directory.path, 'b') }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(StoreCorruptError);
+    expect(failure).toMatchObject({
+      code: 'STORE_CORRUPT',
+      fields: { file: logFile, reason: expect.stringContaining('checksum') },
+    });
+    expect((await readFile(logFile)).equals(bytes)).toBe(true);
+  });
+
+  it('refuses a record of the disk that was changed after it was written, when it is read', async () => {
+    const first = await open('a', { tailCacheBytes: 1024 * 1024 });
+    await append(first, numbers(0, 50));
+    await first.close();
+    const logFile = join(directory.path, 'a', 'commitlog', '00000000000000000000');
+    const bytes = await readFile(logFile);
+    bytes[bytes.indexOf('message 20')]! ^= 1;
+    await writeFile(logFile, bytes);
+    const store = await open('a');
+    await expect(bodiesOf(store)).rejects.toMatchObject({ code: 'STORE_CORRUPT', fields: { file: logFile } });
+  });
+
+  it('refuses files of another size, naming the file', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 5));
+    await first.close();
+    const path = join(directory.path, 'a');
+    await expect(
+      openTestStore({ path, mappedFileSizeCommitLogBytes: SMALL_FILES.mappedFileSizeCommitLogBytes * 2 }),
+    ).rejects.toBeInstanceOf(StoreFormatError);
+    expect(await bodiesOf(await open('a'))).toEqual(numbers(0, 5));
+  });
+
+  it('takes the copy of a config file that was damaged', async () => {
+    const first = await open('a');
+    await first.topics.ensure('one', 4);
+    await first.topics.ensure('two', 8);
+    await first.close();
+    await writeFile(join(directory.path, 'a', 'config', 'topics.json'), '{"dataVersion":');
+    const store = await open('a');
+    expect(store.topics.get('one')).toMatchObject({ writeQueueNums: 4, perm: 6 });
+  });
+
+  it('reads config files as a real broker writes them, with bare integer keys', async () => {
+    const path = join(directory.path, 'a');
+    await mkdir(join(path, 'config'), { recursive: true });
+    await writeFile(
+      join(path, 'config', 'topics.json'),
+      '{\n\t"dataVersion":{"counter":3,"stateVersion":0,"timestamp":1},\n\t"topicConfigTable":{"T":{"attributes":{},"order":false,"perm":6,"readQueueNums":2,"topicFilterType":"SINGLE_TAG","topicName":"T","topicSysFlag":0,"writeQueueNums":5}},"other":{0:"{1:2}",-7:1}}',
+    );
+    const store = await open('a');
+    expect(store.topics.get('T')).toMatchObject({ readQueueNums: 2, writeQueueNums: 5 });
+    await store.topics.ensure('U', 1);
+    await store.close();
+    const written: unknown = JSON.parse(await readFile(join(path, 'config', 'topics.json'), 'utf8'));
+    expect(written).toMatchObject({ dataVersion: { counter: 4 }, other: { 0: '{1:2}', '-7': 1 } });
+  });
+
+  it('belongs to one owner at a time', async () => {
+    const first = await open('a');
+    await first.messages.append(testDraft('x'));
+    const failure = await openTestStore({ path: join(directory.path, 'a') }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(StoreLockedError);
+    expect(failure).toMatchObject({ fields: { path: join(directory.path, 'a'), ownerPid: process.pid } });
+    await first.messages.append(testDraft('y'));
+    await first.close();
+    expect(await bodiesOf(await open('a'))).toEqual(['x', 'y']);
+  });
+
+  it('says so when its place is a file', async () => {
+    await writeFile(join(directory.path, 'file'), 'x');
+    await expect(openTestStore({ path: join(directory.path, 'file') })).rejects.toBeInstanceOf(StoreUnusableError);
+  });
+});
+
+async function copyStore(from: string, to: string, changedFile: string, content: Buffer): Promise<void> {
+  await mkdir(join(to, 'commitlog'), { recursive: true });
+  for (const name of ['abort', 'lock', 'checkpoint']) {
+    await copyFile(join(from, name), join(to, name)).catch(() => undefined);
+  }
+  await writeFile(join(to, changedFile), content);
+}

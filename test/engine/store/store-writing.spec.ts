@@ -1,0 +1,218 @@
+import {
+  DiskFullError,
+  MessageTooLargeError,
+  StoreClosedError,
+  StoreWriteFailedError,
+} from '../../../lib/errors/index.js';
+import { ManualClock, MemoryFileSystem } from '../../../lib/engine/io/index.js';
+import type { FileHandle, FileSystem } from '../../../lib/engine/types/index.js';
+import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
+
+/** The memory file system, with every sync counted, held up, or failed on demand. */
+class WatchedFileSystem extends MemoryFileSystem {
+  syncs: string[] = [];
+  failSyncsOf: string | undefined;
+  #gate: Promise<void> | undefined;
+  #openGate: () => void = () => undefined;
+
+  holdSyncs(): void {
+    this.#gate = new Promise((resolve) => (this.#openGate = resolve));
+  }
+
+  releaseSyncs(): void {
+    this.#openGate();
+    this.#gate = undefined;
+  }
+
+  override async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+    const file = await super.open(path, mode);
+    const datasync = file.datasync.bind(file);
+    file.datasync = async () => {
+      if (path.includes('/commitlog/')) await this.#gate;
+      if (this.failSyncsOf !== undefined && path.includes(this.failSyncsOf)) {
+        throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
+      }
+      this.syncs.push(path);
+      await datasync();
+    };
+    return file;
+  }
+}
+
+describe('writing to the store', () => {
+  let files: WatchedFileSystem;
+  let store: TestStore;
+  const open = async (fileSystem: FileSystem = files, more: object = {}): Promise<TestStore> =>
+    (store = await openTestStore({ path: '/store', fileSystem, clock: new ManualClock(), ...more }));
+  const logSyncs = (): number => files.syncs.filter((path) => path.includes('/commitlog/')).length;
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  beforeEach(() => {
+    files = new WatchedFileSystem();
+  });
+
+  afterEach(async () => {
+    files.releaseSyncs();
+    await store.close();
+  });
+
+  it('shares one sync among all appends of a burst', async () => {
+    await open();
+    await store.messages.append(testDraft('first: makes the file'));
+    files.syncs = [];
+    const appended = await Promise.all(Array.from({ length: 50 }, (_, i) => store.messages.append(testDraft(`${i}`))));
+    expect(logSyncs()).toBe(1);
+    expect(appended.map(({ queueOffset }) => queueOffset)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+  });
+
+  it('acknowledges and shows a message only when it is on disk', async () => {
+    await open();
+    files.holdSyncs();
+    let acknowledged = false;
+    const append = store.messages.append(testDraft('x')).then(() => (acknowledged = true));
+    for (let i = 0; i < 20; i++) await turn();
+    expect(acknowledged).toBe(false);
+    expect(await bodiesOf(store)).toEqual([]);
+    files.releaseSyncs();
+    await append;
+    expect(await bodiesOf(store)).toEqual(['x']);
+  });
+
+  it('does not let a message wait that asks not to (waitStoreMsgOK), and still keeps order and place', async () => {
+    await open();
+    files.holdSyncs();
+    const unsynced = await store.messages.append(testDraft('no wait', { waitStoreMsgOK: false }));
+    expect(unsynced.queueOffset).toBe(0);
+    files.releaseSyncs();
+    await store.messages.append(testDraft('wait'));
+    expect(await bodiesOf(store)).toEqual(['no wait', 'wait']);
+  });
+
+  it('acknowledges before the sync under ASYNC_FLUSH, and syncs within half a second', async () => {
+    await open(files, { flushDiskType: 'ASYNC_FLUSH' });
+    await store.messages.append(testDraft('x'));
+    files.syncs = [];
+    await store.messages.append(testDraft('y'));
+    expect(logSyncs()).toBe(0);
+    await store.clock.advance(500, () => store.activity.whenIdle());
+    expect(logSyncs()).toBe(1);
+  });
+
+  it('syncs every file it leaves under ASYNC_FLUSH', async () => {
+    await open(files, { flushDiskType: 'ASYNC_FLUSH' });
+    for (let i = 0; i < 5; i++) await store.messages.append(testDraft(Buffer.alloc(7000, `${i}`)));
+    await store.clock.advance(500, () => store.activity.whenIdle());
+    const synced = new Set(files.syncs.filter((path) => path.includes('/commitlog/')));
+    expect(synced.size).toBe(3);
+  });
+
+  it('takes no more messages after a failed sync, and says what to do', async () => {
+    await open();
+    await store.messages.append(testDraft('before'));
+    files.failSyncsOf = '/commitlog/';
+    const failures = await Promise.all(
+      ['a', 'b'].map((body) => store.messages.append(testDraft(body)).catch((e: unknown) => e)),
+    );
+    for (const failure of failures) {
+      expect(failure).toBeInstanceOf(StoreWriteFailedError);
+      expect(failure).toMatchObject({
+        code: 'STORE_WRITE_FAILED',
+        fields: { operation: 'sync' },
+        cause: { code: 'EIO' },
+      });
+    }
+    files.failSyncsOf = undefined;
+    await expect(store.messages.append(testDraft('after'))).rejects.toMatchObject({ code: 'STORE_WRITE_FAILED' });
+    expect(await bodiesOf(store)).toEqual(['before']);
+  });
+
+  it('refuses messages while the disk is full, loses nothing, and goes on when there is room', async () => {
+    const budget = { totalBytes: 6 * 64 * 1024 };
+    const small = new MemoryFileSystem(budget);
+    await open(small, { mappedFileSizeCommitLogBytes: 256 * 1024 });
+    const ballast = await small.open('/ballast', 'create');
+    const acknowledged: string[] = [];
+    let refused: unknown;
+    for (let i = 0; refused === undefined; i++) {
+      await store.messages.append(testDraft(`${i}`.padEnd(20_000))).then(
+        () => acknowledged.push(`${i}`),
+        (error: unknown) => (refused = error),
+      );
+      if (i === 2) await fill(ballast);
+    }
+    expect(refused).toBeInstanceOf(DiskFullError);
+    expect((await bodiesOf(store)).map((body) => body.trim())).toEqual(acknowledged);
+    await ballast.truncate(0);
+    await ballast.close();
+    await store.messages.append(testDraft('again'));
+    expect((await bodiesOf(store)).map((body) => body.trim())).toEqual([...acknowledged, 'again']);
+    await store.close();
+    await open(small, { mappedFileSizeCommitLogBytes: 256 * 1024 });
+    expect((await bodiesOf(store)).map((body) => body.trim())).toEqual([...acknowledged, 'again']);
+  });
+
+  it('lets appends wait, in order, while too much is on its way to the disk', async () => {
+    await open(files, { maxUnflushedBytes: 1024 * 1024, mappedFileSizeCommitLogBytes: 8 * 1024 * 1024 });
+    files.holdSyncs();
+    const appends = Array.from({ length: 40 }, (_, i) => store.messages.append(testDraft(`${i}`.padEnd(100_000))));
+    for (let i = 0; i < 10; i++) await turn();
+    files.releaseSyncs();
+    await Promise.all(appends);
+    expect((await bodiesOf(store)).map((body) => body.trim())).toEqual(Array.from({ length: 40 }, (_, i) => `${i}`));
+  });
+
+  it('refuses what can never fit into a file, and goes on', async () => {
+    await open();
+    await expect(store.messages.append(testDraft(Buffer.alloc(17 * 1024)))).rejects.toBeInstanceOf(
+      MessageTooLargeError,
+    );
+    await store.messages.append(testDraft('fits'));
+    expect(await bodiesOf(store)).toEqual(['fits']);
+  });
+
+  it('refuses messages once it is closed, and closes twice without harm', async () => {
+    await open();
+    await Promise.all([store.close(), store.close()]);
+    await expect(store.messages.append(testDraft('x'))).rejects.toBeInstanceOf(StoreClosedError);
+  });
+
+  it('never gives a record an earlier time than the one before, also when the clock goes back', async () => {
+    await open();
+    const first = await store.messages.append(testDraft('x'));
+    store.clock.stepWallClock(-60_000);
+    const second = await store.messages.append(testDraft('y'));
+    expect(second.storeTimestampMs).toBe(first.storeTimestampMs);
+  });
+
+  it('finds the first message of a time', async () => {
+    await open();
+    const start = store.clock.now();
+    for (let i = 0; i < 40; i++) {
+      await store.messages.append(testDraft(`${i}`));
+      await store.clock.advance(10, () => store.activity.whenIdle());
+    }
+    expect(await store.messages.offsetByTime('test-topic', 0, start - 1)).toBe(0);
+    expect(await store.messages.offsetByTime('test-topic', 0, start + 100)).toBe(10);
+    expect(await store.messages.offsetByTime('test-topic', 0, start + 101)).toBe(11);
+    expect(await store.messages.offsetByTime('test-topic', 0, start + 10_000)).toBe(40);
+  });
+
+  it('reads one message by its place in the log, and nothing where none is', async () => {
+    await open();
+    const { physicalOffset } = await store.messages.append(testDraft('x'));
+    expect((await store.messages.readRecord(physicalOffset))?.body.toString()).toBe('x');
+    expect(await store.messages.readRecord(-1)).toBeUndefined();
+    expect(await store.messages.readRecord(1_000_000)).toBeUndefined();
+  });
+});
+
+async function fill(ballast: FileHandle): Promise<void> {
+  const page = Buffer.alloc(64 * 1024, 1);
+  for (let position = 0; ; position += page.length) {
+    try {
+      await ballast.write(page, position);
+    } catch {
+      return;
+    }
+  }
+}
