@@ -20,6 +20,7 @@ import org.apache.rocketmq.common.message.MessageDecoder;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.common.topic.TopicValidator;
+import org.apache.rocketmq.remoting.protocol.subscription.SubscriptionGroupConfig;
 import org.apache.rocketmq.store.GetMessageResult;
 import org.apache.rocketmq.store.MessageStore;
 import org.apache.rocketmq.store.QueryMessageResult;
@@ -86,9 +87,11 @@ final class StoreReader {
       line.put("order", topic.isOrder());
       out.write(line);
     }
-    for (String group : broker.controller().getSubscriptionGroupManager().getSubscriptionGroupTable().keySet()) {
+    for (SubscriptionGroupConfig group : broker.controller().getSubscriptionGroupManager().getSubscriptionGroupTable().values()) {
       Map<String, Object> line = line("group");
-      line.put("group", group);
+      line.put("group", group.getGroupName());
+      line.put("retryMaxTimes", group.getRetryMaxTimes());
+      line.put("retryQueueNums", group.getRetryQueueNums());
       out.write(line);
     }
     for (var byGroup : broker.controller().getConsumerOffsetManager().getOffsetTable().entrySet()) {
