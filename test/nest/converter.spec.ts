@@ -121,8 +121,7 @@ describe('a payload that is sent', () => {
   it('is refused when it contains itself, with a text of one line', () => {
     const circle: Record<string, unknown> = {};
     circle['self'] = circle;
-    expect(() => encode(circle)).toThrow(/circular/);
-    expect(() => encode(circle)).toThrow(expect.not.stringContaining('\n') as unknown as string);
+    expect(() => encode(circle)).toThrow(/^.*circular.*$/);
   });
 
   it('is refused when it contradicts its content type', () => {

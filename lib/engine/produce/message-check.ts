@@ -56,8 +56,9 @@ function checkDelayLevel(delayLevel: number | undefined, maxDelayLevel: number):
 
 function checkTags(tags: string): void {
   checkText('tags', tags);
-  if (tags.includes('||') || tags.trim() === '*')
-    refuse('tags', tags, 'a message has one tag; "||" and "*" belong to selectors');
+  if (tags.includes('|') || tags.trim() === '*') {
+    refuse('tags', tags, 'a message has one tag; "|" and "*" belong to selectors, which could never select it');
+  }
 }
 
 function checkProperties(properties: Readonly<Record<string, string>>): void {

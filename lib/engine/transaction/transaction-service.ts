@@ -91,7 +91,8 @@ export class TransactionService {
     try {
       const { appended, half } = await this.#track(this.#log.prepare(draft, transactionId, producerGroup));
       this.#pending.set(transactionId, half);
-      return { ...appended, transactionId };
+      const { physicalOffset, sizeBytes, queueOffset, storeTimestampMs } = appended;
+      return { physicalOffset, sizeBytes, queueOffset, storeTimestampMs, transactionId };
     } finally {
       this.#preparing.delete(transactionId);
     }

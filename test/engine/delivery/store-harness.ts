@@ -141,11 +141,23 @@ export class StoreHarness {
   /** Appends of these drafts fail from now on, for services that are made later. */
   refuseAppends(isRefused: (draft: RecordDraft) => boolean): void {
     const { store } = this.context;
-    const refusing: MessageStore = {
+    this.#replaceStore({
       append: async (draft) => {
         if (isRefused(draft)) throw new DiskFullError({ path: '/store' });
         return store.append(draft);
       },
+    });
+  }
+
+  /** Records are gone from the log, as after retention, for services that are made later. Pulls still find them. */
+  loseRecords(): void {
+    this.#replaceStore({ readRecord: () => Promise.resolve(undefined) });
+  }
+
+  #replaceStore(changes: Partial<MessageStore>): void {
+    const { store } = this.context;
+    const changed: MessageStore = {
+      append: (draft) => store.append(draft),
       submit: (draft, waiter) => store.submit(draft, waiter),
       pull: (request) => store.pull(request),
       entries: (topic, queueId, offset, maxCount) => store.entries(topic, queueId, offset, maxCount),
@@ -153,8 +165,9 @@ export class StoreHarness {
       queueRange: (topic, queueId) => store.queueRange(topic, queueId),
       offsetByTime: (topic, queueId, timestampMs) => store.offsetByTime(topic, queueId, timestampMs),
       onArrival: (topic, listener) => store.onArrival(topic, listener),
+      ...changes,
     };
-    this.context = { ...this.context, store: refusing };
+    this.context = { ...this.context, store: changed };
   }
 
   /** Leaves no room on the disk. @returns gives it free again */

@@ -56,6 +56,7 @@ describe('SQL92 evaluation', () => {
     ['a between 2 and 10', { a: '2' }, true],
     ['a between 2 and 10', { a: '10' }, true],
     ['a between 2 and 10', { a: '11' }, false],
+    ['a between 2 and 2', { a: '2' }, true],
     ['a not between 2 and 10', { a: '11' }, true],
     ['a not between 2 and 10', { a: '10' }, false],
     ["a > 5 AND b = 'abc'", { a: '6', b: 'abc' }, true],
@@ -108,7 +109,10 @@ describe('SQL92 evaluation', () => {
     expect(truthOf('a = 9007199254740993', { a: '9007199254740993' })).toBe(true);
     expect(truthOf('a = 9007199254740993', { a: '9007199254740992' })).toBe(false);
     expect(truthOf('a > -9223372036854775807', { a: '-9223372036854775808' })).toBe(false);
-    expect(truthOf('a >= 9223372036854775807', { a: '+9223372036854775807' })).toBe(true);
+    expect(truthOf('a = 9223372036854775807', { a: '+9223372036854775807' })).toBe(true);
+    expect(truthOf('a = 9223372036854775807', { a: '9223372036854775808' })).toBe(false);
+    expect(truthOf('a = 9007199254740992.0', { a: '9007199254740992' })).toBe(true);
+    expect(truthOf('a <= 9223372036854775807', { a: '9223372036854775806' })).toBe(true);
   });
 
   it.each([

@@ -159,6 +159,11 @@ describe('SQL92 grammar', () => {
     expect(parseSql92(chain)).toMatchObject({ kind: 'or', conditions: { length: 5000 } });
   });
 
+  it('counts only the levels that are open at once', () => {
+    const siblings = Array.from({ length: 500 }, () => 'NOT (a = -(-1))').join(' AND ');
+    expect(parseSql92(siblings)).toMatchObject({ kind: 'and', conditions: { length: 500 } });
+  });
+
   it.each([
     ['parentheses', (depth: number) => `${'('.repeat(depth)}a = 1${')'.repeat(depth)}`],
     ['NOT', (depth: number) => `${'NOT '.repeat(depth)}TRUE`],

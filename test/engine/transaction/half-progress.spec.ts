@@ -55,13 +55,14 @@ describe('the offsets that a restart reads from', () => {
         const table = new MemoryOffsetTable();
         const progress = new HalfProgress(table);
         progress.startAt(0, 0);
-        // A record gets its offset when it is stored, so that those under way are stored in any order.
-        const underWay: ExpectedHalf[] = [];
+        // Offsets are given in the order of the calls; which append ends first is open.
+        const underWay: { readonly expected: ExpectedHalf; readonly offset: number }[] = [];
         let nextHalf = 0;
+        let end = 0;
         const open = new Set<number>();
         const ops: number[][] = [];
         for (const step of sequence) {
-          if (step.kind === 'begin') underWay.push(progress.expect());
+          if (step.kind === 'begin') underWay.push({ expected: progress.expect(), offset: nextHalf++ });
           else if (step.kind === 'decide') {
             const all = [...open];
             const decided = [...new Set(step.which.map((i) => all[i % all.length]))].filter((o) => o !== undefined);
@@ -69,26 +70,26 @@ describe('the offsets that a restart reads from', () => {
             progress.decided(ops.length, decided);
             ops.push(decided);
           } else {
-            const [expected] = underWay.splice(step.which % Math.max(underWay.length, 1), 1);
-            if (expected === undefined) continue;
-            if (step.kind === 'fail') progress.abandoned(expected);
+            const [ended] = underWay.splice(step.which % Math.max(underWay.length, 1), 1);
+            if (ended === undefined) continue;
+            if (step.kind === 'fail') progress.abandoned(ended.expected);
             else {
-              progress.opened(nextHalf, expected);
-              open.add(nextHalf);
-              nextHalf += 1;
+              progress.opened(ended.offset, ended.expected);
+              open.add(ended.offset);
+              end = Math.max(end, ended.offset + 1);
             }
           }
           const halfOffset = table.get(HALF, GROUP, 0) ?? 0;
           const opOffset = table.get(OP, GROUP, 0) ?? 0;
-          expect(halfOffset).toBeLessThanOrEqual(Math.min(...open, nextHalf));
+          expect(halfOffset).toBeLessThanOrEqual(Math.min(...open, ...underWay.map((u) => u.offset), end));
           for (const decided of ops.slice(0, opOffset)) {
             for (const offset of decided) expect(offset).toBeLessThan(halfOffset);
           }
         }
         // When all is decided, nothing is left to read.
-        for (const expected of underWay) progress.abandoned(expected);
+        for (const { expected } of underWay) progress.abandoned(expected);
         progress.decided(ops.length, [...open]);
-        expect(table.get(HALF, GROUP, 0) ?? 0).toBe(nextHalf);
+        expect(table.get(HALF, GROUP, 0) ?? 0).toBe(end);
         expect(table.get(OP, GROUP, 0)).toBe(ops.length + 1);
       }),
     );

@@ -12,7 +12,7 @@ import {
   type TextMatch,
   type TextOperator,
 } from './ast.js';
-import { compareNumbers, numberOfText } from './numeric-text.js';
+import { isSameNumber, numberOfText } from './numeric-text.js';
 
 export type Properties = Readonly<Record<string, string>>;
 
@@ -84,7 +84,7 @@ function junction(conditions: readonly CompiledCondition[], deciding: boolean): 
 function equality({ left, right }: Equality): CompiledCondition {
   if (isCondition(left) || isCondition(right)) return bothPresent(truthOf(left), truthOf(right), (a, b) => a === b);
   if (left.kind === 'number' || right.kind === 'number') {
-    return bothPresent(numberOf(left), numberOf(right), (a, b) => compareNumbers(a, b) === 0);
+    return bothPresent(numberOf(left), numberOf(right), isSameNumber);
   }
   return bothPresent(textOf(left), textOf(right), (a, b) => a === b);
 }

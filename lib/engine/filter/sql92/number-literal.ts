@@ -1,7 +1,7 @@
 /** The range of Java's `long`, less the smallest: RocketMQ reads the digits before the sign, and 2^63 is too large for it. */
 const LARGEST_INTEGER = 9_223_372_036_854_775_807n;
 
-/** Digits that surely fit a `long`. Longer ones are compared as bigint, but not before their length is known to be small. */
+/** A `long` has no more digits. What is longer is refused without the cost of making a bigint of it. */
 const MOST_DIGITS = 19;
 
 export type NumberReading =

@@ -42,8 +42,7 @@ function longNumber(text: string): number | bigint | undefined {
   return Number.isSafeInteger(value) ? value : BigInt(image.replace('+', ''));
 }
 
-/** −1, 0 or 1. Neither side may be NaN, and {@link numberOfText} never gives one. */
-export function compareNumbers(left: number | bigint, right: number | bigint): -1 | 0 | 1 {
-  if (left < right) return -1;
-  return left > right ? 1 : 0;
+/** Whether two numbers are one, also when one is a bigint: `==` on purpose, as `===` finds 2^60 as a double and as a bigint different. */
+export function isSameNumber(left: number | bigint, right: number | bigint): boolean {
+  return left == right;
 }
