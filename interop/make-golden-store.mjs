@@ -77,7 +77,7 @@ async function readStore(variant, storeDir) {
   const copyDir = path.join(workDir, `${variant}-copy`);
   cpSync(storeDir, copyDir, { recursive: true });
   const out = path.join(workDir, `${variant}-out.jsonl`);
-  await runRealBroker({ ...requestFor(copyDir), command: 'read', out, byClient: true, keys: [] });
+  await runRealBroker({ ...requestFor(copyDir), command: 'read', out, byClient: true, byKey: true, byTime: true });
   const found = readLines(out);
   const results = path.join(workDir, `${variant === 'torn' ? 'killed' : variant}-results.jsonl`);
   writeExpected(variant, found, readLines(results));
@@ -157,6 +157,8 @@ function writeExpected(variant, found, results) {
     queues: of('queue').filter((queue) => queue.maxOffset > 0),
     records: of('record'),
     delivered: of('delivered'),
+    keyQueries: of('keyQuery'),
+    timeQueries: of('timeQuery'),
     sent: results.filter((line) => !line.id.startsWith('noise')),
     acknowledgedNoise: results.filter((line) => line.id.startsWith('noise')).map(({ queueId, queueOffset, msgId }) => ({ queueId, queueOffset, msgId })),
   };

@@ -23,6 +23,8 @@ export interface MessageListenerOptions {
   readonly maxReconsumeTimes?: number | undefined;
   /** Wait before a concurrent retry. −1: dead letter at once, 0 (default): level 3 + attempt, 1 to 18: always that delay level. */
   readonly delayLevelWhenNextConsume?: number | undefined;
+  /** Wait of an orderly queue before it tries a failed message again, in milliseconds. 10 to 30,000, default 1000. */
+  readonly suspendCurrentQueueTimeMs?: number | undefined;
   /** Where a group that has no stored position begins. Default `CONSUME_FROM_LAST_OFFSET`. One for all listeners of a group. */
   readonly consumeFromWhere?: ConsumeFromWhere | undefined;
   /** For `CONSUME_FROM_TIMESTAMP`: epoch ms. Default: half an hour before the app starts. */

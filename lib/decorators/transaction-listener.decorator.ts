@@ -54,7 +54,7 @@ export interface LocalTransactionListener<T = unknown> {
 /** Decorates a class that implements {@link LocalTransactionListener}. */
 export type TransactionListenerDecorator = (
   target: abstract new (...args: never[]) => {
-    executeLocalTransaction(message: RocketMessage<never>, arg?: never): unknown;
+    executeLocalTransaction(message: RocketMessage<never>, arg: never): unknown;
     checkLocalTransaction(message: RocketMessage<never>): unknown;
   },
 ) => void;

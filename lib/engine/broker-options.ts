@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 
 import { InvalidOptionError } from '../errors/index.js';
 import { DEFAULT_MESSAGE_DELAY_LEVEL, DelayLevelTable } from './delivery/index.js';
+import { checkFlag, checkInteger, checkName, checkText } from './option-checks.js';
 import { MAX_BODY_BYTES, type FlushDiskType } from './store/index.js';
 import { DEFAULT_TRANSACTION_OPTIONS, type TransactionOptions } from './transaction/index.js';
 
@@ -80,78 +81,67 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
   const store = options.store ?? {};
   const transaction = options.transaction ?? {};
   const defaults = DEFAULT_TRANSACTION_OPTIONS;
-  const brokerHost = text('brokerHost', options.brokerHost, '127.0.0.1:10911');
-  const messageDelayLevel = text('messageDelayLevel', options.messageDelayLevel, DEFAULT_MESSAGE_DELAY_LEVEL);
+  const brokerHost = checkText('brokerHost', options.brokerHost, '127.0.0.1:10911');
+  const messageDelayLevel = checkText('messageDelayLevel', options.messageDelayLevel, DEFAULT_MESSAGE_DELAY_LEVEL);
   return Object.freeze({
     store: Object.freeze({
-      type: oneOf('store.type', store.type, ['file', 'memory']),
-      path: text('store.path', store.path, './rocket-store'),
-      flushDiskType: oneOf('store.flushDiskType', store.flushDiskType, ['SYNC_FLUSH', 'ASYNC_FLUSH']),
-      mappedFileSizeCommitLogBytes: integer(
+      type: checkName('store.type', store.type, ['file', 'memory']),
+      path: checkText('store.path', store.path, './rocket-store'),
+      flushDiskType: checkName('store.flushDiskType', store.flushDiskType, ['SYNC_FLUSH', 'ASYNC_FLUSH']),
+      mappedFileSizeCommitLogBytes: checkInteger(
         'store.mappedFileSizeCommitLogBytes',
         store.mappedFileSizeCommitLogBytes,
         2 ** 30,
         MIN_SEGMENT_BYTES,
         MAX_SEGMENT_BYTES,
       ),
-      consumeQueueFileEntries: integer(
+      consumeQueueFileEntries: checkInteger(
         'store.consumeQueueFileEntries',
         store.consumeQueueFileEntries,
         300_000,
         16,
         100_000_000,
       ),
-      tailCacheBytes: integer('store.tailCacheBytes', store.tailCacheBytes, 32 * 1024 * 1024, 1024 * 1024),
-      maxUnflushedBytes: integer('store.maxUnflushedBytes', store.maxUnflushedBytes, 64 * 1024 * 1024, 1024 * 1024),
-      checkpointIntervalMs: integer('store.checkpointIntervalMs', store.checkpointIntervalMs, 5000, 1),
-      maxOpenFiles: integer('store.maxOpenFiles', store.maxOpenFiles, 128, 4),
+      tailCacheBytes: checkInteger('store.tailCacheBytes', store.tailCacheBytes, 32 * 1024 * 1024, 1024 * 1024),
+      maxUnflushedBytes: checkInteger(
+        'store.maxUnflushedBytes',
+        store.maxUnflushedBytes,
+        64 * 1024 * 1024,
+        1024 * 1024,
+      ),
+      checkpointIntervalMs: checkInteger('store.checkpointIntervalMs', store.checkpointIntervalMs, 5000, 1),
+      maxOpenFiles: checkInteger('store.maxOpenFiles', store.maxOpenFiles, 128, 4),
     }),
-    brokerName: text('brokerName', options.brokerName, 'broker-a'),
+    brokerName: checkText('brokerName', options.brokerName, 'broker-a'),
     brokerHost,
     storeHost: hostBytes(brokerHost),
-    autoCreateTopics: flag('autoCreateTopics', options.autoCreateTopics, true),
-    defaultTopicQueueNums: integer('defaultTopicQueueNums', options.defaultTopicQueueNums, 4, 1, MAX_TOPIC_QUEUES),
-    maxMessageSizeBytes: integer('maxMessageSizeBytes', options.maxMessageSizeBytes, MAX_BODY_BYTES, 1, MAX_BODY_BYTES),
+    autoCreateTopics: checkFlag('autoCreateTopics', options.autoCreateTopics, true),
+    defaultTopicQueueNums: checkInteger('defaultTopicQueueNums', options.defaultTopicQueueNums, 4, 1, MAX_TOPIC_QUEUES),
+    maxMessageSizeBytes: checkInteger(
+      'maxMessageSizeBytes',
+      options.maxMessageSizeBytes,
+      MAX_BODY_BYTES,
+      1,
+      MAX_BODY_BYTES,
+    ),
     messageDelayLevel,
     delayLevels: DelayLevelTable.parse(messageDelayLevel),
     transaction: Object.freeze({
-      transactionTimeoutMs: integer(
+      transactionTimeoutMs: checkInteger(
         'transaction.transactionTimeoutMs',
         transaction.transactionTimeoutMs,
         defaults.transactionTimeoutMs,
         0,
       ),
-      checkIntervalMs: integer('transaction.checkIntervalMs', transaction.checkIntervalMs, defaults.checkIntervalMs, 1),
-      checkMax: integer('transaction.checkMax', transaction.checkMax, defaults.checkMax, 1),
+      checkIntervalMs: checkInteger(
+        'transaction.checkIntervalMs',
+        transaction.checkIntervalMs,
+        defaults.checkIntervalMs,
+        1,
+      ),
+      checkMax: checkInteger('transaction.checkMax', transaction.checkMax, defaults.checkMax, 1),
     }),
   });
-}
-
-function text(option: string, value: unknown, fallback: string): string {
-  if (value === undefined) return fallback;
-  if (typeof value === 'string' && value.trim() !== '') return value;
-  throw new InvalidOptionError({ option, value, expected: 'a text that is not empty' });
-}
-
-function flag(option: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value === 'boolean') return value;
-  throw new InvalidOptionError({ option, value, expected: 'true or false' });
-}
-
-/** The first of the names is the default. */
-function oneOf<const Name extends string>(option: string, value: unknown, names: readonly [Name, ...Name[]]): Name {
-  if (value === undefined) return names[0];
-  const found = names.find((name) => name === value);
-  if (found !== undefined) return found;
-  throw new InvalidOptionError({ option, value, expected: names.map((name) => `"${name}"`).join(' or ') });
-}
-
-function integer(option: string, value: unknown, fallback: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
-  if (value === undefined) return fallback;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  throw new InvalidOptionError({ option, value, expected: `an integer ${range}` });
 }
 
 function hostBytes(brokerHost: string): Uint8Array {

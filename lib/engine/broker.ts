@@ -14,11 +14,11 @@ import {
 } from './io/index.js';
 import { MessageProducer, TopicRoute, UniqueIds } from './produce/index.js';
 import { openStore, type OpenStore } from './store/index.js';
+import { resolveSubscription } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
 import type {
   Clock,
   Consumer,
-  ConsumerSpec,
   EngineCapabilities,
   EngineLogger,
   FileSystem,
@@ -29,6 +29,7 @@ import type {
   SendOptions,
   SendResult,
   ServiceContext,
+  SubscribeOptions,
   TransactionChecker,
   TransactionState,
 } from './types/index.js';
@@ -115,7 +116,9 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#running.transactions.registerChecker(producerGroup, checker);
   }
 
-  subscribe(spec: ConsumerSpec): Promise<Consumer> {
+  /** @throws NameIllegalError, InvalidOptionError, GroupConflictError, FilterSyntaxError */
+  async subscribe(options: SubscribeOptions): Promise<Consumer> {
+    const spec = resolveSubscription(options, this.options.delayLevels.maxLevel);
     return this.#state === 'running' ? this.#running!.consume.subscribe(spec) : this.#refuse('subscribe');
   }
 

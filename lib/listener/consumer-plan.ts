@@ -38,6 +38,7 @@ function subscriptionOf(options: ResolvedListenerOptions, handler: MessageHandle
     concurrency: options.concurrency,
     maxReconsumeTimes: options.maxReconsumeTimes,
     delayLevelWhenNextConsume: options.delayLevelWhenNextConsume,
+    suspendCurrentQueueTimeMs: options.suspendCurrentQueueTimeMs,
     pullThresholdForQueue: options.pullThresholdForQueue,
     pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes,
     handler,

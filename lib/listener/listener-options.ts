@@ -16,6 +16,8 @@ const RULES: OptionRules<MessageListenerOptions> = {
   concurrency: integer(1, 10_000),
   maxReconsumeTimes: integer(-1),
   delayLevelWhenNextConsume: integer(-1, 18),
+  // RocketMQ moves other values to these limits without a word.
+  suspendCurrentQueueTimeMs: integer(10, 30_000),
   consumeFromWhere: oneOf('CONSUME_FROM_LAST_OFFSET', 'CONSUME_FROM_FIRST_OFFSET', 'CONSUME_FROM_TIMESTAMP'),
   consumeTimestampMs: integer(0),
   pullThresholdForQueue: integer(1, 65_535),
@@ -62,6 +64,7 @@ export function resolveListenerOptions(listener: string, options: MessageListene
     delayLevelWhenNextConsume: options.delayLevelWhenNextConsume ?? 0,
     consumeFromWhere,
     consumeTimestampMs: options.consumeTimestampMs,
+    suspendCurrentQueueTimeMs: options.suspendCurrentQueueTimeMs ?? 1000,
     pullThresholdForQueue: options.pullThresholdForQueue ?? 1000,
     pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes ?? 100 * 1024 * 1024,
     payloadType: options.payloadType,

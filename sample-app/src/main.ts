@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { createShop } from './create-shop.js';
 import { shopConfig, type ShopConfig } from './shop.config.js';

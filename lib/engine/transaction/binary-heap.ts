@@ -1,10 +1,11 @@
-/** Gives back the smallest of its items first. Neither removal from the middle nor stable order: whoever uses it skips what is stale. */
+/** Gives back the smallest of its items first. Items are not removed from the middle: whoever uses it skips what is stale. */
 export class BinaryHeap<T> {
-  readonly #keyOf: (item: T) => number;
+  /** Negative when the first item comes before the second. */
+  readonly #compare: (a: T, b: T) => number;
   #items: T[] = [];
 
-  constructor(keyOf: (item: T) => number) {
-    this.#keyOf = keyOf;
+  constructor(compare: (a: T, b: T) => number) {
+    this.#compare = compare;
   }
 
   get size(): number {
@@ -18,12 +19,11 @@ export class BinaryHeap<T> {
 
   push(item: T): void {
     const items = this.#items;
-    const key = this.#keyOf(item);
     let at = items.length;
     items.push(item);
     while (at > 0) {
       const parent = (at - 1) >>> 1;
-      if (this.#keyOf(items[parent]!) <= key) break;
+      if (this.#compare(items[parent]!, item) <= 0) break;
       items[at] = items[parent]!;
       at = parent;
     }
@@ -42,19 +42,18 @@ export class BinaryHeap<T> {
   /** Holds these items and no others. */
   reset(items: Iterable<T>): void {
     // Sorted is one of the orders of a heap.
-    this.#items = [...items].toSorted((a, b) => this.#keyOf(a) - this.#keyOf(b));
+    this.#items = [...items].toSorted(this.#compare);
   }
 
   /** Puts an item in at the root and lets it sink to its place. */
   #sink(item: T): void {
     const items = this.#items;
-    const key = this.#keyOf(item);
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= items.length) break;
-      if (child + 1 < items.length && this.#keyOf(items[child + 1]!) < this.#keyOf(items[child]!)) child += 1;
-      if (this.#keyOf(items[child]!) >= key) break;
+      if (child + 1 < items.length && this.#compare(items[child + 1]!, items[child]!) < 0) child += 1;
+      if (this.#compare(items[child]!, item) >= 0) break;
       items[at] = items[child]!;
       at = child;
     }

@@ -4,6 +4,8 @@ import { BinaryHeap } from './binary-heap.js';
 interface Entry<T> {
   readonly item: T;
   readonly dueMs: number;
+  /** Who was added first comes first among those that are due at the same time. */
+  readonly sequence: number;
 }
 
 /** Stale entries that the heap may hold before it is rebuilt. */
@@ -18,7 +20,8 @@ export class CheckSchedule<T> {
   readonly #onDue: (item: T) => void;
   /** The valid entry of each item; others in the heap are stale. */
   readonly #entries = new Map<T, Entry<T>>();
-  readonly #heap = new BinaryHeap<Entry<T>>((entry) => entry.dueMs);
+  readonly #heap = new BinaryHeap<Entry<T>>((a, b) => a.dueMs - b.dueMs || a.sequence - b.sequence);
+  #sequence = 0;
   #timer: { readonly handle: TimerHandle; readonly dueMs: number } | undefined;
 
   constructor(clock: Clock, onDue: (item: T) => void) {
@@ -28,7 +31,7 @@ export class CheckSchedule<T> {
 
   /** Calls for the item in `waitMs`; replaces what was planned for it. */
   add(item: T, waitMs: number): void {
-    const entry = { item, dueMs: this.#clock.monotonicMs() + waitMs };
+    const entry = { item, dueMs: this.#clock.monotonicMs() + waitMs, sequence: this.#sequence++ };
     this.#entries.set(item, entry);
     this.#heap.push(entry);
     if (this.#heap.size > 2 * this.#entries.size + HEAP_SLACK) this.#heap.reset(this.#entries.values());

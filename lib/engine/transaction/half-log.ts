@@ -31,7 +31,7 @@ export class HalfLog {
     this.#ops = new OpQueue(context, (opOffset, halfOffsets) => this.#progress.decided(opOffset, halfOffsets));
   }
 
-  /** The transactions that the log holds without a decision, oldest first. */
+  /** The transactions that the log holds without a decision. */
   async recover(): Promise<readonly PendingHalf[]> {
     await this.#context.topics.ensure(HALF_TOPIC, 1);
     await this.#context.topics.ensure(OP_HALF_TOPIC, 1);

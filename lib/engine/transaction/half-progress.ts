@@ -28,7 +28,7 @@ export class HalfProgress {
   /** Half records without a decision on disk. */
   readonly #open = new Set<number>();
   /** The same, smallest first, with stale entries. */
-  readonly #lowestOpen = new BinaryHeap<number>((offset) => offset);
+  readonly #lowestOpen = new BinaryHeap<number>((a, b) => a - b);
   /** In the order of their calls, so the first one has the lowest bound. */
   readonly #expected = new Set<ExpectedHalf>();
   /** In the order of the op topic. */

@@ -9,7 +9,7 @@ const BATCH_COUNT = 256;
 const BATCH_BYTES = 1024 * 1024;
 
 export interface RecoveredHalves {
-  /** Without a decision, oldest first. */
+  /** Without a decision. */
   readonly pending: readonly PendingHalf[];
   /** Half offsets of older records of pending transactions; their decisions are to be written. */
   readonly superseded: readonly number[];
@@ -42,10 +42,7 @@ export async function recoverHalves(context: ServiceContext, progress: HalfProgr
     progress.opened(record.queueOffset);
     const half = readHalf(record);
     const older = pending.get(half.identity.transactionId);
-    if (older !== undefined) {
-      superseded.push(older.place.queueOffset);
-      pending.delete(half.identity.transactionId);
-    }
+    if (older !== undefined) superseded.push(older.place.queueOffset);
     pending.set(half.identity.transactionId, half);
   });
   progress.settle();

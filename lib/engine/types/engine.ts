@@ -25,7 +25,7 @@ export interface MessageEngine {
   registerTransactionChecker(producerGroup: string, checker: TransactionChecker): () => void;
 
   /** Adds a member to a consumer group. Resolves when its start positions are fixed and it takes part in the sharing of queues. */
-  subscribe(spec: ConsumerSpec): Promise<Consumer>;
+  subscribe(options: SubscribeOptions): Promise<Consumer>;
 }
 
 export interface EngineCapabilities {
@@ -61,7 +61,42 @@ export interface MessageSelector {
   readonly expression: string;
 }
 
-/** One member of a consumer group. */
+/** What a new member of a consumer group is to be. What is left out has RocketMQ's default. */
+export interface SubscribeOptions {
+  readonly group: string;
+  /** Default CLUSTERING. */
+  readonly messageModel?: MessageModel | undefined;
+  /** Default CONSUME_FROM_LAST_OFFSET. */
+  readonly consumeFromWhere?: ConsumeFromWhere | undefined;
+  /** For CONSUME_FROM_TIMESTAMP: epoch ms. Default: half an hour before the subscription. */
+  readonly consumeTimestampMs?: number | undefined;
+  /** At least one; each topic once. */
+  readonly subscriptions: readonly TopicSubscription[];
+}
+
+/** What a member does with one topic; see {@link SubscriptionSpec} for what the fields mean. */
+export interface TopicSubscription {
+  readonly topic: string;
+  readonly handler: MessageHandler;
+  /** Default: every message. */
+  readonly selector?: MessageSelector | undefined;
+  /** Default CONCURRENTLY. */
+  readonly consumeMode?: ConsumeMode | undefined;
+  /** Default 20. */
+  readonly concurrency?: number | undefined;
+  /** Default −1. */
+  readonly maxReconsumeTimes?: number | undefined;
+  /** Default 0. */
+  readonly delayLevelWhenNextConsume?: number | undefined;
+  /** Default 1000. */
+  readonly suspendCurrentQueueTimeMs?: number | undefined;
+  /** Default 1000. */
+  readonly pullThresholdForQueue?: number | undefined;
+  /** Default 100 MiB. */
+  readonly pullThresholdSizeForQueueBytes?: number | undefined;
+}
+
+/** One member of a consumer group, with all that there is to say. */
 export interface ConsumerSpec {
   readonly group: string;
   readonly messageModel: MessageModel;
@@ -82,6 +117,8 @@ export interface SubscriptionSpec {
   readonly maxReconsumeTimes: number;
   /** Wait before a concurrent retry: −1 dead letter at once, 0 level 3 + attempt, 1..18 that level always. */
   readonly delayLevelWhenNextConsume: number;
+  /** Wait of an orderly queue before it tries a failed message again, in milliseconds. 10 to 30,000. */
+  readonly suspendCurrentQueueTimeMs: number;
   /** Most messages that are fetched ahead of the handlers, per queue. */
   readonly pullThresholdForQueue: number;
   /** Most bytes that are fetched ahead of the handlers, per queue. */

@@ -29,18 +29,13 @@ export class ShopDatabase {
     return this.#prepare(sql, values).run(...values).changes;
   }
 
-  get<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
-    // Not libsql's get(), which adds a property of its own to the row.
-    return this.all<Row>(sql, ...values)[0];
-  }
-
   all<Row>(sql: string, ...values: SqlValue[]): Row[] {
     return this.#prepare(sql, values).all(...values) as Row[];
   }
 
   /** Commits what `work` does, all of it, or nothing when it throws. */
   transaction<T>(work: () => T): T {
-    return this.#connection.transaction(work).immediate() as T;
+    return this.#connection.transaction(work).immediate();
   }
 
   close(): void {

@@ -116,6 +116,32 @@ describe('a delayed message', () => {
     await stop(running);
   });
 
+  it('does not bring along the next one, which is due a millisecond later', async () => {
+    const running = await open();
+    await running.send(1, 'first');
+    await running.harness.advance(1);
+    await running.send(1, 'second');
+    await running.harness.advance(999);
+    expect(await running.delivered()).toEqual(['first']);
+    await running.harness.advance(1);
+    expect(await running.delivered()).toEqual(['first', 'second']);
+    await stop(running);
+  });
+
+  it('is not forgotten when it arrives while its idle level is being looked at', async () => {
+    const harness = await StoreHarness.open();
+    harness.slowDownEntries();
+    const running = await run(harness);
+    // The level has just been found empty, and knows it a turn of the event loop later.
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+    await running.send(1, 'x');
+    await harness.advance(SECOND + 100);
+    expect(await running.delivered()).toEqual(['x']);
+    await stop(running);
+  });
+
   it('leaves no timer behind when nothing waits', async () => {
     const running = await open();
     await running.send(1, 'x');
@@ -157,6 +183,17 @@ describe('after a restart', () => {
     await running.harness.advance(MINUTE);
     expect(await running.delivered()).toEqual(['x']);
     await stop(running);
+  });
+
+  it('what was delivered before the service was closed does not come again, though the store crashes then', async () => {
+    const running = await open();
+    await running.send(1, 'x');
+    await running.harness.advance(SECOND);
+    await running.service.close();
+    const survivor = await run(await running.harness.crashed());
+    await survivor.harness.advance(MINUTE);
+    expect(await survivor.delivered()).toEqual(['x']);
+    await stop(survivor);
   });
 
   it('a crash before the offset was written repeats messages and loses none', async () => {
@@ -338,6 +375,14 @@ describe('when a delivery fails', () => {
 });
 
 describe('closing', () => {
+  it('leaves no timer behind, though messages wait', async () => {
+    const running = await open();
+    await running.send(5, 'x');
+    await running.harness.settle();
+    await stop(running);
+    expect(running.harness.clock.pendingTimers).toBe(0);
+  });
+
   it('waits for deliveries that are under way and starts no more', async () => {
     const running = await open();
     const bodies = Array.from({ length: 600 }, (_, i) => `m${i}`);

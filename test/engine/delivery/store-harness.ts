@@ -154,6 +154,22 @@ export class StoreHarness {
     this.#replaceStore({ readRecord: () => Promise.resolve(undefined) });
   }
 
+  /** Entries come some turns of the event loop after they were read, as from a disk, for services that are made later. */
+  slowDownEntries(): void {
+    const { store } = this.context;
+    this.#replaceStore({
+      entries: async (topic, queueId, offset, maxCount) => {
+        const entries = await store.entries(topic, queueId, offset, maxCount);
+        for (let turn = 0; turn < 5; turn++) {
+          await new Promise<void>((resolve) => {
+            setImmediate(resolve);
+          });
+        }
+        return entries;
+      },
+    });
+  }
+
   #replaceStore(changes: Partial<MessageStore>): void {
     const { store } = this.context;
     const changed: MessageStore = {

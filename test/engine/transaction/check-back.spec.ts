@@ -136,6 +136,7 @@ describe('a transaction whose second phase is missing', () => {
     await harness.advance(HOUR);
     expect(asked).toHaveLength(1);
     expect(await harness.visible()).toEqual(['T1']);
+    expect(await harness.visible(HALF_TOPIC)).toHaveLength(2);
     await harness.close();
   });
 
@@ -267,6 +268,7 @@ describe('without a checker of its group', () => {
     await harness.advance(HOUR);
     expect(asked).toHaveLength(0);
     expect(await harness.visible()).toEqual(['T1']);
+    expect(await harness.visible(HALF_TOPIC)).toHaveLength(1);
     await harness.close();
   });
 
@@ -400,20 +402,46 @@ describe('a checker', () => {
     await next.close();
   });
 
-  it('is not asked when the producer ends the transaction while the check-back is being stored', async () => {
+  it.each([
+    ['COMMIT', ['T1']],
+    ['ROLLBACK', []],
+  ] as const)(
+    'is not asked when the producer ends the transaction by %s while the check-back is being stored',
+    async (state, visible) => {
+      const harness = await TransactionHarness.open();
+      const { asked } = harness.answer(() => 'COMMIT');
+      await harness.prepareUnknown('T1');
+      let ending: Promise<void> | undefined;
+      await harness.store.clock.advance(6 * SECOND, async () => {
+        // In the middle of the check-back that the timer has started.
+        if (harness.store.clock.monotonicMs() === 6 * SECOND) ending ??= harness.service.end('T1', state);
+        await harness.store.settle();
+      });
+      await ending;
+      expect(asked).toHaveLength(0);
+      expect(await harness.visible()).toEqual(visible);
+      expect(await harness.visible(HALF_TOPIC)).toEqual(['T1', 'T1']);
+      const next = await harness.restart();
+      expect(next.pendingIds()).toEqual([]);
+      await next.close();
+    },
+  );
+
+  it('is not asked about a transaction that was ended while it waited its turn', async () => {
     const harness = await TransactionHarness.open();
-    const { asked } = harness.answer(() => 'ROLLBACK');
-    await harness.prepareUnknown('T1');
-    let ending: Promise<void> | undefined;
-    await harness.store.clock.advance(6 * SECOND, async () => {
-      // In the middle of the check-back that the timer has started.
-      if (harness.store.clock.monotonicMs() === 6 * SECOND) ending ??= harness.service.end('T1', 'COMMIT');
-      await harness.store.settle();
+    const stuck: Later[] = [];
+    const { asked } = harness.answer(() => {
+      stuck.push(new Later());
+      return stuck.at(-1)!.promise;
     });
-    await ending;
-    expect(asked).toHaveLength(0);
-    expect(await harness.visible()).toEqual(['T1']);
-    expect(await harness.visible(HALF_TOPIC)).toEqual(['T1', 'T1']);
+    for (let i = 0; i < 17; i++) await harness.prepareUnknown(`T${i}`);
+    await harness.advance(6 * SECOND);
+    expect(asked).toHaveLength(16);
+    await harness.service.end('T16', 'ROLLBACK');
+    for (const later of stuck) later.give('ROLLBACK');
+    await harness.store.settle();
+    expect(asked).toHaveLength(16);
+    expect(await harness.visible(HALF_TOPIC)).toHaveLength(17 + 16);
     const next = await harness.restart();
     expect(next.pendingIds()).toEqual([]);
     await next.close();

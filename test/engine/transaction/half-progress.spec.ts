@@ -17,7 +17,7 @@ describe('the heap', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const heap = new BinaryHeap<number>((item) => item);
+        const heap = new BinaryHeap<number>((a, b) => a - b);
         let model: number[] = [];
         for (const next of steps) {
           if (next === 'pop') {
@@ -108,5 +108,17 @@ describe('the offsets that a restart reads from', () => {
     progress.decided(19_999, [0]);
     expect(table.get(HALF, GROUP, 0)).toBe(20_000);
     expect(table.get(OP, GROUP, 0)).toBe(20_000);
+  });
+
+  it('keep an early op message of a late half message, however many op messages follow', () => {
+    const table = new MemoryOffsetTable();
+    const progress = new HalfProgress(table);
+    progress.startAt(0, 0);
+    for (let offset = 0; offset <= 5000; offset++) progress.opened(offset);
+    progress.decided(0, [5000]);
+    for (let offset = 0; offset < 4999; offset++) progress.decided(offset + 1, [offset]);
+    // 4999 is undecided, so a restart reads from there, and would ask about 5000 if it did not see the first op message.
+    expect(table.get(HALF, GROUP, 0)).toBe(4999);
+    expect(table.get(OP, GROUP, 0)).toBeUndefined();
   });
 });

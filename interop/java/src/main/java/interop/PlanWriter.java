@@ -87,6 +87,7 @@ final class PlanWriter {
       case "sendBack" -> sendBack(step);
       case "commitOffset" -> commitOffset(step);
       case "awaitQueue" -> awaitQueue(step);
+      case "answerChecks" -> answerChecks(step);
       case "pause" -> Thread.sleep(step.getLongValue("ms"));
       default -> throw new IllegalArgumentException("unknown step " + step.getString("op"));
     }
@@ -126,13 +127,23 @@ final class PlanWriter {
   }
 
   private SendResult sendHalf(JSONObject step) throws Exception {
-    LocalTransactionState state =
-        switch (step.getString("state")) {
-          case "COMMIT" -> LocalTransactionState.COMMIT_MESSAGE;
-          case "ROLLBACK" -> LocalTransactionState.ROLLBACK_MESSAGE;
-          default -> LocalTransactionState.UNKNOW;
-        };
-    return transactionProducer(step.getString("producerGroup")).sendMessageInTransaction(message(step), state);
+    return transactionProducer(step.getString("producerGroup"), LocalTransactionState.UNKNOW).sendMessageInTransaction(message(step), stateOf(step));
+  }
+
+  /** Puts a producer on line that answers when the broker asks about half messages of its group. */
+  private void answerChecks(JSONObject step) throws Exception {
+    TransactionMQProducer producer = transactionProducer(step.getString("producerGroup"), stateOf(step));
+    // A producer that has sent nothing knows no broker, and the broker does not know it.
+    producer.fetchPublishMessageQueues(step.getString("topic"));
+    producer.getDefaultMQProducerImpl().getMqClientFactory().sendHeartbeatToAllBrokerWithLock();
+  }
+
+  private static LocalTransactionState stateOf(JSONObject step) {
+    return switch (step.getString("state")) {
+      case "COMMIT" -> LocalTransactionState.COMMIT_MESSAGE;
+      case "ROLLBACK" -> LocalTransactionState.ROLLBACK_MESSAGE;
+      default -> LocalTransactionState.UNKNOW;
+    };
   }
 
   /** Past the clients: records that they would refuse or change, such as one without any property. */
@@ -254,7 +265,8 @@ final class PlanWriter {
     return producer;
   }
 
-  private TransactionMQProducer transactionProducer(String group) throws Exception {
+  /** The first call for a group decides what it answers when the broker asks about a half message. */
+  private TransactionMQProducer transactionProducer(String group, LocalTransactionState answer) throws Exception {
     TransactionMQProducer producer = transactionProducers.get(group);
     if (producer == null) {
       producer = new TransactionMQProducer(group);
@@ -268,7 +280,7 @@ final class PlanWriter {
 
             @Override
             public LocalTransactionState checkLocalTransaction(MessageExt message) {
-              return LocalTransactionState.UNKNOW;
+              return answer;
             }
           });
       producer.start();

@@ -1,6 +1,5 @@
 package interop;
 
-import com.alibaba.fastjson.JSONArray;
 import com.alibaba.fastjson.JSONObject;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -10,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.common.BoundaryType;
@@ -37,6 +37,7 @@ final class StoreReader {
   private final RealBroker broker;
   private final JSONObject request;
   private final MessageStore store;
+  private final TreeMap<String, TreeSet<String>> keysByTopic = new TreeMap<>();
 
   StoreReader(RealBroker broker, JSONObject request) {
     this.broker = broker;
@@ -58,8 +59,12 @@ final class StoreReader {
       if (request.getBooleanValue("byClient")) {
         writeClientView(queues, out);
       }
-      writeKeyQueries(request.getJSONArray("keys"), out);
-      writeTimeQueries(request.getJSONArray("times"), out);
+      if (request.getBooleanValue("byKey")) {
+        writeKeyQueries(out);
+      }
+      if (request.getBooleanValue("byTime")) {
+        writeTimeQueries(queues, out);
+      }
     }
   }
 
@@ -137,10 +142,11 @@ final class StoreReader {
     }
   }
 
-  private static Map<String, Object> record(long queueOffset, ByteBuffer buffer) throws Exception {
+  private Map<String, Object> record(long queueOffset, ByteBuffer buffer) throws Exception {
     byte[] bytes = new byte[buffer.remaining()];
     buffer.duplicate().get(bytes);
     MessageExt message = MessageDecoder.decode(ByteBuffer.wrap(bytes), true, false);
+    rememberKeys(message);
     Map<String, Object> line = line("record");
     line.put("topic", message.getTopic());
     line.put("queueId", message.getQueueId());
@@ -219,34 +225,57 @@ final class StoreReader {
     return line;
   }
 
-  private void writeKeyQueries(JSONArray keys, JsonLines out) throws Exception {
-    for (int index = 0; keys != null && index < keys.size(); index++) {
-      JSONObject query = keys.getJSONObject(index);
-      QueryMessageResult result = store.queryMessage(query.getString("topic"), query.getString("key"), 64, 0, Long.MAX_VALUE);
-      Map<String, Object> line = line("keyQuery");
-      line.put("topic", query.getString("topic"));
-      line.put("key", query.getString("key"));
-      line.put(
-          "physicalOffsets",
-          result.getMessageBufferList().stream().map(buffer -> buffer.getLong(MessageDecoder.MESSAGE_PHYSIC_OFFSET_POSITION)).sorted().toList());
-      result.getMessageMapedList().forEach(SelectMappedBufferResult::release);
-      out.write(line);
+  /** Looks up every key of every message, as an operator would. */
+  private void writeKeyQueries(JsonLines out) throws Exception {
+    for (Map.Entry<String, TreeSet<String>> keysOfTopic : keysByTopic.entrySet()) {
+      String topic = keysOfTopic.getKey();
+      for (String key : keysOfTopic.getValue()) {
+        QueryMessageResult result = store.queryMessage(topic, key, 64, 0, Long.MAX_VALUE);
+        Map<String, Object> line = line("keyQuery");
+        line.put("topic", topic);
+        line.put("key", key);
+        line.put(
+            "physicalOffsets",
+            result.getMessageBufferList().stream().map(buffer -> buffer.getLong(MessageDecoder.MESSAGE_PHYSIC_OFFSET_POSITION)).sorted().toList());
+        result.getMessageMapedList().forEach(SelectMappedBufferResult::release);
+        out.write(line);
+      }
     }
   }
 
-  private void writeTimeQueries(JSONArray times, JsonLines out) throws Exception {
-    for (int index = 0; times != null && index < times.size(); index++) {
-      JSONObject query = times.getJSONObject(index);
-      String topic = query.getString("topic");
-      int queueId = query.getIntValue("queueId");
-      long timestamp = query.getLongValue("timestampMs");
-      Map<String, Object> line = line("timeQuery");
-      line.put("topic", topic);
-      line.put("queueId", queueId);
-      line.put("timestampMs", timestamp);
-      line.put("lower", store.getOffsetInQueueByTime(topic, queueId, timestamp, BoundaryType.LOWER));
-      line.put("upper", store.getOffsetInQueueByTime(topic, queueId, timestamp, BoundaryType.UPPER));
-      out.write(line);
+  private void rememberKeys(MessageExt message) {
+    TreeSet<String> keys = keysByTopic.computeIfAbsent(message.getTopic(), topic -> new TreeSet<>());
+    String uniqKey = message.getProperty(MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX);
+    if (uniqKey != null) {
+      keys.add(uniqKey);
+    }
+    if (message.getKeys() != null) {
+      keys.addAll(List.of(message.getKeys().split(MessageConst.KEY_SEPARATOR)));
+    }
+  }
+
+  /** Looks for the offset at the time of the first, middle and last record of each queue, and one millisecond beside it. */
+  private void writeTimeQueries(TreeMap<String, TreeMap<Integer, ConsumeQueueInterface>> queues, JsonLines out) throws Exception {
+    for (Map.Entry<String, TreeMap<Integer, ConsumeQueueInterface>> topic : queues.entrySet()) {
+      for (ConsumeQueueInterface queue : topic.getValue().values()) {
+        long min = queue.getMinOffsetInQueue();
+        long max = queue.getMaxOffsetInQueue();
+        if (min == max) {
+          continue;
+        }
+        for (long offset : new long[] {min, (min + max) / 2, max - 1}) {
+          long storeTimestamp = store.getMessageStoreTimeStamp(topic.getKey(), queue.getQueueId(), offset);
+          for (long timestamp = storeTimestamp - 1; timestamp <= storeTimestamp + 1; timestamp++) {
+            Map<String, Object> line = line("timeQuery");
+            line.put("topic", topic.getKey());
+            line.put("queueId", queue.getQueueId());
+            line.put("timestampMs", timestamp);
+            line.put("lower", store.getOffsetInQueueByTime(topic.getKey(), queue.getQueueId(), timestamp, BoundaryType.LOWER));
+            line.put("upper", store.getOffsetInQueueByTime(topic.getKey(), queue.getQueueId(), timestamp, BoundaryType.UPPER));
+            out.write(line);
+          }
+        }
+      }
     }
   }
 

@@ -1,0 +1,540 @@
+import { EventEmitter, once } from 'node:events';
+import { performance } from 'node:perf_hooks';
+import { join } from 'node:path';
+import {
+  Controller,
+  Injectable,
+  Module,
+  Post,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import {
+  EmbeddedBroker,
+  InvalidOptionError,
+  ListenerConflictError,
+  ManualClock,
+  MessageListener,
+  ROCKET_CONVERTER,
+  ROCKET_ENGINE,
+  RocketModule,
+  RocketTemplate,
+  SilentLogger,
+  StoreClosedError,
+  StoreLockedError,
+  TransactionListener,
+  TransactionListenerConflictError,
+  UnknownOptionError,
+  getRocketTemplateToken,
+  type MessageConverter,
+  type MessageExt,
+  type RocketModuleOptions,
+  type RocketOptionsFactory,
+} from '../../lib/index.js';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
+import { Deliveries, ManualWorld, compileApp, startApp, type AppParts } from './rocket-app.js';
+
+@MessageListener({ topic: 'love', consumerGroup: 'madoka' })
+class LoveListener {
+  readonly deliveries = new Deliveries();
+
+  onMessage(payload: unknown, message: MessageExt): void {
+    this.deliveries.add(payload, message);
+  }
+}
+
+class CommitAlways {
+  executeLocalTransaction(): 'COMMIT' {
+    return 'COMMIT';
+  }
+
+  checkLocalTransaction(): 'COMMIT' {
+    return 'COMMIT';
+  }
+}
+
+let directory: TemporaryDirectory;
+
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+});
+
+afterEach(() => directory.remove());
+
+const storeOptions = (): RocketModuleOptions => ({ store: { path: join(directory.path, 'store') } });
+
+/** Why an app does not start. */
+async function refusal(parts: AppParts): Promise<Error> {
+  const app = await startApp(parts).catch((error: unknown) => error as Error);
+  if (app instanceof Error) return app;
+  await app.close();
+  throw new Error('the app started');
+}
+
+describe('P1: the options', () => {
+  it('all have a default', async () => {
+    const before = process.cwd();
+    process.chdir(directory.path);
+    try {
+      const app = await startApp({ rocket: RocketModule.forRoot(), providers: [LoveListener] });
+      await app.template.convertAndSend('love', 'x');
+      await app.module.get(LoveListener).deliveries.reached(1);
+      expect(app.log.matching(/Store opened in .*rocket-store.*\(SYNC_FLUSH\)/)).toHaveLength(1);
+      expect(app.log.matching(/LoveListener .*"love".*"madoka"/)).toHaveLength(1);
+      await app.close();
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it.each<[object, RegExp]>([
+    [{ producer: { group: 'a b' } }, /Option producer\.group is "a b", but must be the name of a producer group/],
+    [
+      { producer: { sendMessageTimeoutMs: 0 } },
+      /Option producer\.sendMessageTimeoutMs is 0, but must be a whole number/,
+    ],
+    [{ producer: 'shop' }, /Option producer is "shop", but must be an object/],
+    [{ consumer: { shutdownTimeoutMs: -1 } }, /Option consumer\.shutdownTimeoutMs is -1/],
+    [
+      { store: { flushDiskType: 'ASYNC' } },
+      /Option store\.flushDiskType is "ASYNC", but must be "SYNC_FLUSH" or "ASYNC_FLUSH"/,
+    ],
+    [{ store: './store' }, /Option store is "\.\/store", but must be an object/],
+    [{ store: { path: '' } }, /Option store\.path is ""/],
+    [{ transaction: { checkMax: 0 } }, /Option transaction\.checkMax is 0/],
+    [{ defaultTopicQueueNums: 1.5 }, /Option defaultTopicQueueNums is 1\.5/],
+    [{ converter: {} }, /Option converter .*toBody, fromBody/],
+    [{ engine: {} }, /Option engine .*an object with the methods start/],
+  ])('are refused with option, value and remedy: %j', async (options, text) => {
+    const error = await refusal({ options });
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect(error.message).toMatch(text);
+    expect(error.message).toMatch(/Correct the option, or leave it out to use its default\.$/);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ prodcer: {} }, /no option prodcer\. Did you mean producer\?/],
+    [{ stroe: {} }, /no option stroe\. Did you mean store\?/],
+    [{ producer: { groop: 'x' } }, /no option producer\.groop\. Did you mean producer\.group\?/],
+    [{ store: { flushDisktype: 'x' } }, /no option store\.flushDisktype\. Did you mean store\.flushDiskType\?/],
+    [{ nameServer: 'localhost:9876' }, /no option nameServer\. It knows store, /],
+  ])('with a name that does not exist are refused, with the one that may be meant: %j', async (options, text) => {
+    const error = await refusal({ options });
+    expect(error).toBeInstanceOf(UnknownOptionError);
+    expect(error.message).toMatch(text);
+  });
+
+  it('that would have no effect beside an engine of the user are refused', async () => {
+    const engine = new EmbeddedBroker({ store: { type: 'memory' } });
+    const error = await refusal({ options: { engine, store: { type: 'memory' } } });
+    expect(error.message).toMatch(/Option store .*left out when the option engine is given/);
+  });
+
+  it('that are undefined count as left out', async () => {
+    const app = await startApp({ options: { ...storeOptions(), producer: { group: undefined }, consumer: undefined } });
+    await app.close();
+  });
+
+  it('can come from a factory with what it injects, from a class, or from an existing provider', async () => {
+    @Injectable()
+    class Settings implements RocketOptionsFactory {
+      createRocketOptions(): RocketModuleOptions {
+        return { store: { type: 'memory' }, brokerName: 'from-settings' };
+      }
+    }
+    @Module({ providers: [Settings], exports: [Settings] })
+    class SettingsModule {}
+    const forms = [
+      RocketModule.forRootAsync({
+        imports: [SettingsModule],
+        inject: [Settings],
+        useFactory: (settings: Settings) => Promise.resolve(settings.createRocketOptions()),
+      }),
+      RocketModule.forRootAsync({ useClass: Settings }),
+      RocketModule.forRootAsync({ imports: [SettingsModule], useExisting: Settings }),
+    ];
+    for (const rocket of forms) {
+      const app = await startApp({ rocket });
+      expect((await app.template.syncSend('love', 'x')).messageQueue.brokerName).toBe('from-settings');
+      await app.close();
+    }
+  });
+
+  it('are refused when a factory forgets to return them', async () => {
+    const rocket = RocketModule.forRootAsync({ useFactory: () => undefined as unknown as RocketModuleOptions });
+    expect((await refusal({ rocket })).message).toMatch(/is undefined, but must be an object/);
+  });
+
+  it('can replace the converter', async () => {
+    const shouting: MessageConverter = {
+      toBody: (payload) => ({ body: Buffer.from(String(payload).toUpperCase()) }),
+      fromBody: ({ body, properties }) => [body.toString(), properties['contentType']],
+    };
+    const options = { store: { type: 'memory' }, converter: shouting } as const;
+    const app = await startApp({ options, providers: [LoveListener] });
+    expect(app.module.get(ROCKET_CONVERTER)).toBe(shouting);
+    await app.template.convertAndSend('love', 'x');
+    const { deliveries } = app.module.get(LoveListener);
+    await deliveries.reached(1);
+    expect(deliveries.payloads).toEqual([['X', undefined]]);
+    await app.close();
+  });
+});
+
+describe('P7: an HTTP app', () => {
+  it('has its listeners ready when app.listen resolves', async () => {
+    @Controller('love')
+    class LoveController {
+      constructor(readonly template: RocketTemplate) {}
+
+      @Post()
+      async send(): Promise<{ sent: string }> {
+        await this.template.convertAndSend('love', 'from http');
+        return { sent: 'love' };
+      }
+    }
+    const { module } = await compileApp({
+      options: storeOptions(),
+      providers: [LoveListener],
+      controllers: [LoveController],
+    });
+    const app = module.createNestApplication();
+    await app.listen(0);
+    const url = await app.getUrl();
+    const begin = performance.now();
+    const response = await fetch(`${url.replace('[::1]', 'localhost')}/love`, { method: 'POST' });
+    await module.get(LoveListener).deliveries.reached(1);
+    const tookMs = performance.now() - begin;
+    expect(response.status).toBe(201);
+    process.stdout.write(`First message handled ${tookMs.toFixed(1)} ms after app.listen had resolved.\n`);
+    await app.close();
+  });
+});
+
+describe('an app that starts', () => {
+  it('can send from the construction, onModuleInit and onApplicationBootstrap of any provider', async () => {
+    @Injectable()
+    class Eager implements OnModuleInit, OnApplicationBootstrap {
+      readonly constructed: Promise<void>;
+
+      constructor(readonly template: RocketTemplate) {
+        this.constructed = template.convertAndSend('love', 'constructor');
+      }
+
+      async onModuleInit(): Promise<void> {
+        await this.template.convertAndSend('love', 'init');
+        await this.template.sendMessageInTransaction('love', 'transaction');
+      }
+
+      async onApplicationBootstrap(): Promise<void> {
+        await this.template.convertAndSend('love', 'bootstrap');
+      }
+    }
+    @TransactionListener()
+    class Transactions extends CommitAlways {}
+    @MessageListener({ topic: 'love', consumerGroup: 'madoka', consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET' })
+    class FromFirst extends LoveListener {}
+    const app = await startApp({ options: storeOptions(), providers: [Eager, FromFirst, Transactions] });
+    const { deliveries } = app.module.get(FromFirst);
+    await deliveries.reached(4);
+    expect(deliveries.payloads.map(String).toSorted()).toEqual(['bootstrap', 'constructor', 'init', 'transaction']);
+    await app.close();
+  });
+
+  it('handles no message before the bootstrap hooks of all modules were called', async () => {
+    const events: string[] = [];
+    @MessageListener({ topic: 'love', consumerGroup: 'madoka', consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET' })
+    class Eager {
+      readonly deliveries = new Deliveries();
+
+      onMessage(payload: unknown, message: MessageExt): void {
+        events.push('handled');
+        this.deliveries.add(payload, message);
+      }
+    }
+    @Injectable()
+    class Sender implements OnModuleInit, OnApplicationBootstrap {
+      constructor(readonly template: RocketTemplate) {}
+
+      onModuleInit(): Promise<void> {
+        return this.template.convertAndSend('love', 'waiting');
+      }
+
+      onApplicationBootstrap(): void {
+        events.push('bootstrapped deep');
+      }
+    }
+    @Module({ providers: [Sender] })
+    class DeepModule {}
+    @Module({ imports: [DeepModule] })
+    class MiddleModule implements OnApplicationBootstrap {
+      onApplicationBootstrap(): void {
+        events.push('bootstrapped middle');
+      }
+    }
+    const app = await startApp({ options: storeOptions(), providers: [Eager], imports: [MiddleModule] });
+    await app.module.get(Eager).deliveries.reached(1);
+    expect(events).toEqual(['bootstrapped deep', 'bootstrapped middle', 'handled']);
+    await app.close();
+  });
+
+  it('fixes where a new group begins before other modules bootstrap, so that what they send arrives', async () => {
+    @Injectable()
+    class Sender implements OnApplicationBootstrap {
+      constructor(readonly template: RocketTemplate) {}
+
+      onApplicationBootstrap(): Promise<void> {
+        return this.template.convertAndSend('love', 'bootstrap');
+      }
+    }
+    // Begins at the end of what is there: without a position, what was sent meanwhile would be passed over.
+    const options = storeOptions();
+    const first = await startApp({ options });
+    await first.template.convertAndSend('love', 'before');
+    await first.close();
+    const app = await startApp({ options, providers: [LoveListener, Sender] });
+    const { deliveries } = app.module.get(LoveListener);
+    await deliveries.reached(1);
+    await app.broker.whenIdle();
+    expect(deliveries.payloads).toContain('bootstrap');
+    await app.close();
+  });
+});
+
+describe('an app that does not start', () => {
+  @MessageListener({ topic: 'love', consumerGroup: 'madoka', selectorExpression: 'sweet' })
+  class OtherLove extends LoveListener {}
+  @TransactionListener({ topic: 'fees' })
+  class FirstFees extends CommitAlways {}
+  @TransactionListener({ topic: 'fees' })
+  class SecondFees extends CommitAlways {}
+  @MessageListener({ topic: 'love', consumerGroup: 'sql', selectorType: 'SQL92', selectorExpression: 'a >' })
+  class BadSql extends LoveListener {}
+
+  it.each<[string, AppParts['providers'], RegExp, (new (...args: never[]) => Error)?]>([
+    [
+      'two listeners that differ',
+      [LoveListener, OtherLove],
+      /LoveListener .* and OtherLove .*selectorExpression/,
+      ListenerConflictError,
+    ],
+    [
+      'two alike',
+      [LoveListener, { provide: 'x', useFactory: (): LoveListener => new LoveListener() }],
+      /LoveListener .* and LoveListener/,
+    ],
+    [
+      'P3: two transaction listeners of a topic',
+      [FirstFees, SecondFees],
+      /FirstFees .* and SecondFees .*topic "fees"/,
+      TransactionListenerConflictError,
+    ],
+    ['a filter that can not be read', [BadSql], /SQL92/],
+  ])('for %s names them, and leaves the store free', async (_what, providers, text, type = Error) => {
+    const options = storeOptions();
+    const error = await refusal({ options, providers: providers ?? [] });
+    expect(error).toBeInstanceOf(type);
+    expect(error.message).toMatch(text);
+    const app = await startApp({ options });
+    await app.template.convertAndSend('love', 'x');
+    await app.close();
+  });
+
+  it('for a failing bootstrap elsewhere leaves the store free when it is closed', async () => {
+    @Injectable()
+    class Failing implements OnApplicationBootstrap {
+      onApplicationBootstrap(): never {
+        throw new Error('no database');
+      }
+    }
+    const options = storeOptions();
+    const { module } = await compileApp({ options, providers: [LoveListener, Failing] });
+    await expect(module.init()).rejects.toThrow('no database');
+    await module.close();
+    await (await startApp({ options })).close();
+  });
+
+  it('leaves the store free when it is closed without having been started', async () => {
+    const options = storeOptions();
+    const { module } = await compileApp({ options, providers: [LoveListener] });
+    await module.close();
+    await (await startApp({ options })).close();
+  });
+
+  it('for a store that another one has open names it', async () => {
+    const options = storeOptions();
+    const owner = await startApp({ options });
+    const error = await refusal({ options });
+    expect(error).toBeInstanceOf(StoreLockedError);
+    expect(error.message).toContain(join(directory.path, 'store'));
+    await owner.close();
+  });
+});
+
+describe('an app that ends', () => {
+  it('takes sends until the store is closed, after all handlers of messages and hooks of other modules', async () => {
+    const events: string[] = [];
+    const gate = new EventEmitter();
+    @MessageListener({ topic: 'love', consumerGroup: 'madoka' })
+    class Slow {
+      readonly started = new Deliveries();
+
+      constructor(readonly template: RocketTemplate) {}
+
+      async onMessage(payload: unknown, message: MessageExt): Promise<void> {
+        this.started.add(payload, message);
+        await once(gate, 'open');
+        await this.template.convertAndSend('answers', 'from the handler');
+        events.push('handler ended');
+      }
+    }
+    @Injectable()
+    class Database implements OnModuleDestroy, OnApplicationShutdown {
+      constructor(readonly template: RocketTemplate) {}
+
+      onModuleDestroy(): void {
+        events.push('destroy');
+        setImmediate(() => gate.emit('open'));
+      }
+
+      async onApplicationShutdown(): Promise<void> {
+        await this.template.convertAndSend('answers', 'from shutdown');
+        events.push('database closed');
+      }
+    }
+    const app = await startApp({ options: storeOptions(), providers: [Slow, Database] });
+    await app.template.convertAndSend('love', 'x');
+    await app.module.get(Slow).started.reached(1);
+    await app.close();
+    expect(events).toEqual(['destroy', 'handler ended', 'database closed']);
+    await expect(app.template.convertAndSend('love', 'x')).rejects.toThrow(StoreClosedError);
+  });
+
+  it('starts no handler once it has begun to end, and gives up those that take too long; their messages come again', async () => {
+    @MessageListener({ topic: 'love', consumerGroup: 'madoka', concurrency: 1 })
+    class Endless {
+      readonly started = new Deliveries();
+
+      onMessage(payload: unknown, message: MessageExt): Promise<void> {
+        this.started.add(payload, message);
+        return new Promise(() => undefined);
+      }
+    }
+    const options = { ...storeOptions(), consumer: { shutdownTimeoutMs: 20 }, defaultTopicQueueNums: 1 };
+    const app = await startApp({ options, providers: [Endless] });
+    await app.template.convertAndSend('love', 'first');
+    await app.template.convertAndSend('love', 'second');
+    const { started } = app.module.get(Endless);
+    await started.reached(1);
+    await app.close();
+    expect(started.payloads).toEqual(['first']);
+    expect(app.log.matching(/^warn: 1 handlers? of group "madoka".*20 ms/)).toHaveLength(1);
+
+    const again = await startApp({ options, providers: [LoveListener] });
+    const { deliveries } = again.module.get(LoveListener);
+    await deliveries.reached(2);
+    expect(deliveries.payloads.map(String).toSorted()).toEqual(['first', 'second']);
+    await again.close();
+  });
+
+  it('can be ended twice, and leaves nothing that keeps the process alive', async () => {
+    const before = aliveResources();
+    const app = await startApp({ options: storeOptions(), providers: [LoveListener] });
+    await app.template.convertAndSend('love', 'x');
+    await app.module.get(LoveListener).deliveries.reached(1);
+    await app.close();
+    await app.close();
+    expect(aliveResources()).toEqual(before);
+  });
+
+  it('remembers what was handled: nothing is lost and nothing repeated by a restart', async () => {
+    const options = storeOptions();
+    let app = await startApp({ options, providers: [LoveListener] });
+    for (let n = 0; n < 10; n++) await app.template.convertAndSend('love', n);
+    await app.module.get(LoveListener).deliveries.reached(10);
+    await app.broker.whenIdle();
+    await app.close();
+
+    app = await startApp({ options });
+    await app.template.convertAndSend('love', 'sent while nobody listened');
+    await app.close();
+
+    app = await startApp({ options, providers: [LoveListener] });
+    const { deliveries } = app.module.get(LoveListener);
+    await deliveries.reached(1);
+    await app.broker.whenIdle();
+    expect(deliveries.payloads).toEqual(['sent while nobody listened']);
+    await app.close();
+  });
+});
+
+describe('two apps in one process', () => {
+  it('have stores of their own and do not notice each other', async () => {
+    const apps = await Promise.all(
+      ['a', 'b'].map((name) =>
+        startApp({ options: { store: { path: join(directory.path, name) } }, providers: [LoveListener] }),
+      ),
+    );
+    const deliveries = apps.map((app) => app.module.get(LoveListener).deliveries);
+    for (const [index, app] of apps.entries()) await app.template.convertAndSend('love', index);
+    await Promise.all(deliveries.map((each) => each.reached(1)));
+    await apps[0]?.close();
+    await apps[1]?.template.convertAndSend('love', 'still there');
+    await deliveries[1]?.reached(2);
+    await apps[1]?.close();
+    expect(deliveries.map((each) => each.payloads)).toEqual([[0], [1, 'still there']]);
+  });
+
+  it('can share an engine, which neither starts nor closes', async () => {
+    const engine = new EmbeddedBroker({ store: { type: 'memory' } }, { logger: new SilentLogger() });
+    await engine.start();
+    @MessageListener({ topic: 'love', consumerGroup: 'other' })
+    class OtherGroup extends LoveListener {}
+    const sender = await startApp({ options: { engine } });
+    const listeners = [
+      await startApp({ options: { engine }, providers: [LoveListener] }),
+      await startApp({ options: { engine }, providers: [OtherGroup] }),
+    ];
+    const deliveries = [listeners[0]?.module.get(LoveListener), listeners[1]?.module.get(OtherGroup)].map(
+      (listener) => listener?.deliveries,
+    );
+    expect(sender.module.get(ROCKET_ENGINE)).toBe(engine);
+    await sender.template.convertAndSend('love', 'for both');
+    await Promise.all(deliveries.map((each) => each?.reached(1) ?? Promise.resolve()));
+    await sender.close();
+    await listeners[0]?.close();
+    await engine.send({ topic: 'love', body: Buffer.from('for one') });
+    await deliveries[1]?.reached(2);
+    await listeners[1]?.close();
+    expect(deliveries[0]?.payloads).toEqual(['for both']);
+    await engine.close();
+  });
+});
+
+describe('the template', () => {
+  it('is injected by its class and by its token', async () => {
+    const app = await startApp({});
+    expect(app.module.get(getRocketTemplateToken())).toBe(app.template);
+    await app.close();
+  });
+
+  it('works on the clock that it is given', async () => {
+    const world = new ManualWorld();
+    const app = await world.start({ providers: [LoveListener] });
+    await app.template.convertAndSend('love', 'x');
+    await app.broker.whenIdle();
+    const { message } = app.module.get(LoveListener).deliveries.all[0] ?? {};
+    expect(message?.bornTimestamp).toBe(new ManualClock().now());
+    await app.close();
+  });
+});
+
+/** What keeps the process alive, without what the test runner itself brings and takes. */
+function aliveResources(): string[] {
+  return process
+    .getActiveResourcesInfo()
+    .filter((name) => name !== 'Immediate')
+    .toSorted();
+}

@@ -1,0 +1,137 @@
+import type { DynamicModule, LoggerService, Provider, Type } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  EmbeddedBroker,
+  ManualClock,
+  MemoryFileSystem,
+  ROCKET_ENGINE,
+  RocketModule,
+  RocketTemplate,
+  SeededRandom,
+  type BrokerEnvironment,
+  type MessageExt,
+  type RocketModuleOptions,
+} from '../../lib/index.js';
+
+/** Keeps log lines instead of printing them. */
+export class LogLines implements LoggerService {
+  readonly lines: string[] = [];
+
+  log(message: unknown): void {
+    this.#keep('log', message);
+  }
+
+  warn(message: unknown): void {
+    this.#keep('warn', message);
+  }
+
+  error(message: unknown): void {
+    this.#keep('error', message);
+  }
+
+  debug(message: unknown): void {
+    this.#keep('debug', message);
+  }
+
+  matching(pattern: RegExp): string[] {
+    return this.lines.filter((line) => pattern.test(line));
+  }
+
+  #keep(level: string, message: unknown): void {
+    this.lines.push(`${level}: ${String(message)}`);
+  }
+}
+
+/** A Nest app in this process, and what a test wants of it. */
+export interface RocketApp {
+  readonly module: TestingModule;
+  readonly template: RocketTemplate;
+  readonly broker: EmbeddedBroker;
+  readonly log: LogLines;
+  close(): Promise<void>;
+}
+
+export interface AppParts {
+  readonly options?: RocketModuleOptions;
+  readonly rocket?: DynamicModule;
+  readonly providers?: readonly Provider[];
+  readonly controllers?: readonly Type[];
+  readonly imports?: readonly (Type | DynamicModule)[];
+}
+
+/** Makes an app without starting it. */
+export async function compileApp(parts: AppParts): Promise<{ module: TestingModule; log: LogLines }> {
+  const log = new LogLines();
+  const rocket = parts.rocket ?? RocketModule.forRoot(parts.options ?? { store: { type: 'memory' } });
+  const module = await Test.createTestingModule({
+    imports: [rocket, ...(parts.imports ?? [])],
+    providers: [...(parts.providers ?? [])],
+    controllers: [...(parts.controllers ?? [])],
+  })
+    .setLogger(log)
+    .compile();
+  return { module, log };
+}
+
+export async function startApp(parts: AppParts): Promise<RocketApp> {
+  const { module, log } = await compileApp(parts);
+  await module.init();
+  return {
+    module,
+    log,
+    template: module.get(RocketTemplate),
+    broker: module.get<EmbeddedBroker>(ROCKET_ENGINE),
+    close: () => module.close(),
+  };
+}
+
+/** A world with a clock that only the test moves, and a disk that outlives the apps on it. */
+export class ManualWorld {
+  readonly clock = new ManualClock();
+  readonly fileSystem = new MemoryFileSystem();
+  readonly random = new SeededRandom(1);
+
+  get environment(): BrokerEnvironment {
+    return { clock: this.clock, fileSystem: this.fileSystem, random: this.random };
+  }
+
+  start(parts: AppParts): Promise<RocketApp> {
+    return startApp({
+      ...parts,
+      options: { store: { path: '/store' }, environment: this.environment, ...parts.options },
+    });
+  }
+
+  /** Lets time pass; all that becomes due is handled before it goes on. */
+  async pass(app: RocketApp, durationMs: number): Promise<void> {
+    await this.clock.advance(durationMs, () => app.broker.whenIdle());
+  }
+}
+
+export interface Delivery<T> {
+  readonly payload: T;
+  readonly message: MessageExt;
+}
+
+/** Remembers what a listener was given, and lets a test wait for it. */
+export class Deliveries<T = unknown> {
+  readonly all: Delivery<T>[] = [];
+  #waiting: { readonly count: number; resolve(): void }[] = [];
+
+  get payloads(): T[] {
+    return this.all.map((delivery) => delivery.payload);
+  }
+
+  add(payload: T, message: MessageExt): void {
+    this.all.push({ payload, message });
+    const done = this.#waiting.filter((waiter) => waiter.count <= this.all.length);
+    this.#waiting = this.#waiting.filter((waiter) => waiter.count > this.all.length);
+    for (const waiter of done) waiter.resolve();
+  }
+
+  /** Resolves when there have been that many. The test's time limit is the limit of waiting. */
+  reached(count: number): Promise<void> {
+    if (this.all.length >= count) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ count, resolve }));
+  }
+}

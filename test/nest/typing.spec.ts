@@ -1,0 +1,114 @@
+import type { Observable } from 'rxjs';
+import {
+  LocalTransactionState,
+  MessageListener,
+  RocketMessage,
+  TransactionListener,
+  type LocalTransactionListener,
+  type MessageExt,
+  type RocketListener,
+  type RocketTemplate,
+  type SendResult,
+  type TransactionSendResult,
+} from '../../lib/index.js';
+
+// The compiler checks this file with all others: a line marked @ts-expect-error that compiles is an error as well.
+
+class Order {
+  orderNo!: string;
+}
+
+@MessageListener({ topic: 'orders', consumerGroup: 'g', payloadType: Order })
+class Full implements RocketListener<Order> {
+  async onMessage(order: Order, message: MessageExt): Promise<void> {
+    await Promise.resolve([order.orderNo, message.msgId]);
+  }
+}
+
+@MessageListener({ topic: 'orders', consumerGroup: 'g' })
+class Short {
+  onMessage(text: string): string {
+    return text;
+  }
+}
+
+// @ts-expect-error -- a class without onMessage can't be a listener
+@MessageListener({ topic: 'orders', consumerGroup: 'g' })
+class Forgetful {
+  readonly forgets = 'onMessage';
+}
+
+class Methods {
+  // @ts-expect-error -- consumerGroup is required
+  @MessageListener({ topic: 'orders' })
+  withoutGroup(): void {}
+
+  // @ts-expect-error -- an option that does not exist
+  @MessageListener({ topic: 'orders', consumerGroup: 'g', selector: '*' })
+  mistyped(): void {}
+
+  // @ts-expect-error -- only methods can be decorated
+  @MessageListener({ topic: 'orders', consumerGroup: 'g' })
+  readonly property = 1;
+}
+
+@TransactionListener({ topic: 'orders' })
+class Transactions implements LocalTransactionListener<Order> {
+  constructor(readonly service: Full) {}
+
+  executeLocalTransaction(message: RocketMessage<Order>, arg: { tenant: string }): LocalTransactionState {
+    return message.payload.orderNo === arg.tenant ? LocalTransactionState.COMMIT : LocalTransactionState.ROLLBACK;
+  }
+
+  checkLocalTransaction(message: RocketMessage<Order>): Promise<LocalTransactionState> {
+    return Promise.resolve(message.payload.orderNo === '' ? 'UNKNOWN' : 'COMMIT');
+  }
+}
+
+// @ts-expect-error -- checkLocalTransaction is missing
+@TransactionListener()
+class HalfListener {
+  executeLocalTransaction(): LocalTransactionState {
+    return 'COMMIT';
+  }
+}
+
+/** Never called: its types are the test. */
+async function sends(template: RocketTemplate): Promise<unknown[]> {
+  const results: SendResult[] = [
+    await template.syncSend('t', 'x'),
+    await template.syncSend('t', 'x', 3000),
+    await template.syncSend('t', 'x', 3000, 3),
+    await template.syncSend('t', new RocketMessage(new Order()), { timeoutMs: 1, delayLevel: 3, keys: ['A'] }),
+  ];
+  const nothing: void = template.asyncSend(
+    't',
+    'x',
+    { onSuccess: () => undefined, onException: () => undefined },
+    1,
+    2,
+  );
+  const observed: Observable<SendResult> = template.asyncSend('t', 'x', { flag: 1 });
+  const oneWay: Promise<void> = template.sendOneWay('t', 'x', { waitStoreMsgOK: false });
+  const inTransaction: TransactionSendResult = await template.sendMessageInTransaction('t', 'x', { tenant: 'a' });
+  const state: 'COMMIT' | 'ROLLBACK' | 'UNKNOWN' = inTransaction.localTransactionState;
+  // @ts-expect-error -- a delay level beside an options object would have no place
+  await template.syncSend('t', 'x', {}, 3);
+  // @ts-expect-error -- an option that does not exist
+  await template.syncSend('t', 'x', { timeout: 5 });
+  // @ts-expect-error -- send takes a message, convertAndSend a payload
+  await template.send('t', 'x');
+  // @ts-expect-error -- a one-way send has no timeout, since nobody waits
+  await template.sendOneWay('t', 'x', { timeoutMs: 5 });
+  // @ts-expect-error -- without a callback there are options, not numbers
+  template.asyncSend('t', 'x', 3000);
+  return [...results, nothing, observed, oneWay, state];
+}
+
+describe('the types of decorators and template', () => {
+  it('are checked by the compiler, over these declarations', () => {
+    expect([Full, Short, Forgetful, Methods, Transactions, HalfListener, sends].map(({ name }) => name)).toHaveLength(
+      7,
+    );
+  });
+});

@@ -1,0 +1,153 @@
+// Packs the library, installs it into new apps as a user would, and runs the programs of README.md and docs/engine.md there.
+// usage: node tools/check-install.mjs
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = new URL('..', import.meta.url).pathname;
+const work = mkdtempSync(join(tmpdir(), 'rocket-install-'));
+const checks = [];
+
+try {
+  const tarball = pack();
+  await check('a user gets the library, its documents and nothing else', () => checkContent(tarball));
+  for (const nest of ['12', '11']) {
+    const app = newApp(`nest-${nest}`, tarball, nest);
+    await check(`the first program of README.md runs in a new app of Nest ${nest}`, () => runFirstProgram(app));
+    if (nest === '12') await check('the program of docs/engine.md runs', () => runEngineProgram(app));
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+const failed = checks.filter((passed) => !passed).length;
+console.log(`${checks.length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function check(promise, prove) {
+  try {
+    await prove();
+    checks.push(true);
+    console.log(`ok    ${promise}`);
+  } catch (error) {
+    checks.push(false);
+    console.error(`FAIL  ${promise}\n${error.stack}`);
+  }
+}
+
+function pack() {
+  const output = execFileSync('npm', ['pack', '--json', '--pack-destination', work], { cwd: root, encoding: 'utf8' });
+  const [{ filename, files }] = JSON.parse(output.slice(output.indexOf('[')));
+  return { path: join(work, filename), files: files.map(({ path }) => path) };
+}
+
+function checkContent({ files }) {
+  const foreign = files.filter((path) => !/^(dist|docs)\/|^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path));
+  if (foreign.length > 0) throw new Error(`not for users: ${foreign.join(', ')}`);
+  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/engine/index.js', 'LICENSE', 'README.md']) {
+    if (!files.includes(needed)) throw new Error(`missing: ${needed}`);
+  }
+}
+
+function newApp(name, tarball, nest) {
+  const directory = join(work, name);
+  execFileSync('mkdir', ['-p', directory]);
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }));
+  const nestPackages = ['common', 'core', 'platform-express'].map((part) => `@nestjs/${part}@${nest}`);
+  const packages = [tarball.path, ...nestPackages, 'reflect-metadata', 'rxjs', 'class-transformer', 'typescript@~6.0.3'];
+  npm(directory, 'install', ...packages, '@types/node@20');
+  return directory;
+}
+
+function npm(directory, ...args) {
+  execFileSync('npm', [...args, '--no-fund', '--no-audit', '--loglevel=error'], { cwd: directory, stdio: 'pipe' });
+}
+
+/** The first block of code in that language. */
+function codeBlock(file, language) {
+  const text = readFileSync(join(root, file), 'utf8');
+  return text.split(`\`\`\`${language}\n`)[1].split('```')[0];
+}
+
+async function runFirstProgram(directory) {
+  const program = codeBlock('README.md', 'ts');
+  const lines = program.trimEnd().split('\n').length;
+  if (lines > 30) throw new Error(`it has ${lines} lines`);
+  const port = await freePort();
+  writeFileSync(join(directory, 'main.ts'), program.replace('3000', String(port)));
+  const compilerOptions = {
+    target: 'ES2022',
+    module: 'NodeNext',
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    strict: true,
+    skipLibCheck: false,
+    rootDir: '.',
+    types: ['node'],
+  };
+  writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+  execFileSync('npx', ['tsc', '-p', '.'], { cwd: directory, stdio: 'pipe' });
+  const app = start(directory, 'main.js');
+  await app.printed('successfully started');
+  await send(port);
+  await app.printed('received 2333');
+  app.process.kill('SIGTERM');
+  await app.ended;
+  if (existsSync(join(directory, 'rocket-store', 'abort'))) throw new Error('the store was not closed cleanly');
+}
+
+async function runEngineProgram(directory) {
+  const program = codeBlock('docs/engine.md', 'js');
+  const lines = program.trimEnd().split('\n').length;
+  if (lines > 15) throw new Error(`it has ${lines} lines`);
+  writeFileSync(join(directory, 'engine.mjs'), program.replace('./rocket-store', './engine-store'));
+  const run = start(directory, 'engine.mjs');
+  await run.printed('hello');
+  await run.ended;
+  if (run.process.exitCode !== 0) throw new Error(`it ended with ${run.process.exitCode}: ${run.output()}`);
+}
+
+function start(directory, file) {
+  const child = spawn(process.execPath, [file], { cwd: directory });
+  let output = '';
+  const onOutput = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+      for (const each of onOutput) each();
+    });
+  }
+  const ended = once(child, 'exit');
+  const printed = (text) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`"${text}" was not printed in 20 s: ${output}`)), 20_000);
+      const look = () => {
+        if (!output.includes(text)) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      onOutput.push(look);
+      look();
+      void ended.then(() => {
+        clearTimeout(timer);
+        look();
+        reject(new Error(`it ended without printing "${text}": ${output}`));
+      });
+    });
+  return { process: child, printed, ended, output: () => output };
+}
+
+async function send(port) {
+  const answer = await fetch(`http://127.0.0.1:${port}/love`, { method: 'POST', body: new URLSearchParams({ text: '2333' }) });
+  if (answer.status !== 201) throw new Error(`POST /love answered ${answer.status}: ${await answer.text()}`);
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  return port;
+}
