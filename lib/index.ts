@@ -45,6 +45,7 @@ export {
   ListenerConflictError,
   ListenerInvalidError,
   ListenerOptionError,
+  ListenerRefusedError,
   MessageIllegalError,
   MessageTooLargeError,
   NameIllegalError,

@@ -59,7 +59,10 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.#orRelease(() => this.#listeners.subscribe());
+    await this.#orRelease(async () => {
+      await this.#listeners.subscribe();
+      this.#checks.register();
+    });
     // One turn later, the hooks of the other modules have been called: this module's come first. `node:timers` is not replaced by the
     // fake timers of test runners.
     this.#beginning = setImmediate(() => {

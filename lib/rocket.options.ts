@@ -122,6 +122,7 @@ const BROKER_OPTIONS: { readonly [Name in keyof BrokerOptions]-?: object | true 
   autoCreateTopics: true,
   defaultTopicQueueNums: true,
   maxMessageSizeBytes: true,
+  compressMsgBodyOverBytes: true,
   messageDelayLevel: true,
 };
 

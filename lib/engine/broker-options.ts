@@ -22,6 +22,8 @@ export interface BrokerOptions {
   readonly defaultTopicQueueNums?: number | undefined;
   /** Largest body of a message. Default and upper limit: 4 MiB. RocketMQ: `maxMessageSize`. */
   readonly maxMessageSizeBytes?: number | undefined;
+  /** Bodies of this size and above are compressed (zlib), where that makes them smaller. Default 4096. RocketMQ: `compressMsgBodyOverHowmuch`. */
+  readonly compressMsgBodyOverBytes?: number | undefined;
   /** Delay of level 1, 2, …, as in RocketMQ. Default `1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h`. */
   readonly messageDelayLevel?: string | undefined;
   readonly transaction?: Partial<TransactionOptions> | undefined;
@@ -61,6 +63,7 @@ export interface ResolvedBrokerOptions {
   readonly autoCreateTopics: boolean;
   readonly defaultTopicQueueNums: number;
   readonly maxMessageSizeBytes: number;
+  readonly compressMsgBodyOverBytes: number;
   readonly messageDelayLevel: string;
   readonly delayLevels: DelayLevelTable;
   readonly transaction: TransactionOptions;
@@ -124,6 +127,7 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
       1,
       MAX_BODY_BYTES,
     ),
+    compressMsgBodyOverBytes: checkInteger('compressMsgBodyOverBytes', options.compressMsgBodyOverBytes, 4096, 1),
     messageDelayLevel,
     delayLevels: DelayLevelTable.parse(messageDelayLevel),
     transaction: Object.freeze({

@@ -12,7 +12,7 @@ import {
   SystemClock,
   SystemRandom,
 } from './io/index.js';
-import { MessageProducer, TopicRoute, UniqueIds } from './produce/index.js';
+import { BodyCompressor, MessageProducer, TopicRoute, UniqueIds } from './produce/index.js';
 import { openStore, type OpenStore } from './store/index.js';
 import { resolveSubscription } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
@@ -25,6 +25,7 @@ import type {
   HalfSendResult,
   Message,
   MessageEngine,
+  MessageQueue,
   Random,
   SendOptions,
   SendResult,
@@ -99,6 +100,15 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
 
   send(message: Message, options?: SendOptions): Promise<SendResult> {
     return this.#state === 'running' ? this.#running!.producer.send(message, options) : this.#refuse('send a message');
+  }
+
+  sendBatch(messages: readonly Message[], options?: SendOptions): Promise<SendResult> {
+    if (this.#state !== 'running') return this.#refuse('send a batch');
+    return this.#running!.producer.sendBatch(messages, options);
+  }
+
+  writeQueues(topic: string): Promise<readonly MessageQueue[]> {
+    return this.#state === 'running' ? this.#running!.producer.writeQueues(topic) : this.#refuse('look up queues');
   }
 
   sendHalf(message: Message, producerGroup: string, options?: SendOptions): Promise<HalfSendResult> {
@@ -182,6 +192,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       route: new TopicRoute(store.topics, random, options),
       ids: new UniqueIds(clock, random, address, processId),
       limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
+      compressor: new BodyCompressor(options.compressMsgBodyOverBytes),
       brokerName: options.brokerName,
       storeHost: options.storeHost,
       schedule: toScheduled,

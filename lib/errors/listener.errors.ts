@@ -43,6 +43,18 @@ export class ListenerOptionError extends defineError<{
     `Option ${option} of ${listener} is ${describe(value)}, but must be ${expected}.`,
 }) {}
 
+export class ListenerRefusedError extends defineError<{
+  listeners: readonly string[];
+  group: string;
+  reason: string;
+}>({
+  code: 'LISTENER_REFUSED',
+  meaning: "The engine refuses an app's membership in a consumer group; the cause says why. The app does not start.",
+  remedy: 'The error is the cause of this one.',
+  message: ({ listeners, group, reason }) =>
+    `${listeners.join(' and ')} can not join consumer group "${group}": ${reason}`,
+}) {}
+
 export class NameIllegalError extends defineError<{ kind: string; name: unknown; reason: string }>({
   code: 'NAME_ILLEGAL',
   meaning: 'The name of a topic or group breaks the rules of RocketMQ.',

@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
 import type { Consumer, ConsumerSpec, MessageEngine } from '../engine/index.js';
+import { ListenerRefusedError } from '../errors/index.js';
+import { messageOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE } from '../rocket.tokens.js';
 import { planConsumers } from './consumer-plan.js';
@@ -38,7 +40,7 @@ export class ListenerContainer {
   /** Fixes where each group begins. No handler is called before {@link begin}. */
   async subscribe(): Promise<void> {
     for (const spec of this.#specs) {
-      const consumer = await this.#engine.subscribe(spec);
+      const consumer = await this.#join(spec);
       consumer.pause();
       this.#consumers = [...this.#consumers, consumer];
     }
@@ -65,12 +67,22 @@ export class ListenerContainer {
     if (failure !== undefined) throw failure.reason;
   }
 
+  async #join(spec: ConsumerSpec): Promise<Consumer> {
+    try {
+      return await this.#engine.subscribe(spec);
+    } catch (error) {
+      const members = this.#listeners.filter(({ options }) => options.consumerGroup === spec.group);
+      const listeners = members.map(({ name }) => name);
+      throw new ListenerRefusedError({ listeners, group: spec.group, reason: messageOf(error) }, error);
+    }
+  }
+
   async #leave(consumer: Consumer, timeoutMs: number): Promise<void> {
     const stillRunning = await consumer.close({ timeoutMs });
     if (stillRunning === 0) return;
     this.#logger.warn(
-      `${stillRunning} handlers of group "${consumer.group}" were still running after ${timeoutMs} ms ` +
-        `(consumer.shutdownTimeoutMs); their messages will come again`,
+      `${stillRunning} ${stillRunning === 1 ? 'handler' : 'handlers'} of group "${consumer.group}" still running after ${timeoutMs} ms ` +
+        `(consumer.shutdownTimeoutMs); what they handle will come again`,
     );
   }
 }

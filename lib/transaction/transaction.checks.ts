@@ -17,6 +17,10 @@ export class TransactionChecks {
   readonly #converter: MessageConverter;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
   #bindings = new TransactionListenerBindings([]);
+  #begin: () => void = () => undefined;
+  readonly #begun = new Promise<void>((resolve) => {
+    this.#begin = resolve;
+  });
   #unregister: readonly (() => void)[] = [];
 
   constructor(
@@ -37,11 +41,15 @@ export class TransactionChecks {
     }
   }
 
-  /** From here on listeners are asked. */
-  begin(): void {
+  /** From here on half messages are offered to listeners, but none is asked before {@link begin}. */
+  register(): void {
     this.#unregister = this.#bindings.producerGroups.map((producerGroup) =>
       this.#engine.registerTransactionChecker(producerGroup, (half) => this.#check(half, producerGroup)),
     );
+  }
+
+  begin(): void {
+    this.#begin();
   }
 
   /** From here on listeners are not asked any more: half messages wait for the next start. */
@@ -51,6 +59,7 @@ export class TransactionChecks {
   }
 
   async #check(half: MessageExt, producerGroup: string): Promise<TransactionState> {
+    await this.#begun;
     const listener = this.#bindings.find(half.topic, producerGroup);
     // A throw counts as UNKNOWN: in the end the message is set aside where it can be looked at.
     if (listener === undefined) throw new TransactionListenerMissingError({ topic: half.topic, producerGroup });

@@ -1,3 +1,4 @@
+export { BodyCompressor } from './body-compressor.js';
 export { MessageProducer, type ProducerParts } from './message-producer.js';
 export { checkGroupName, checkTopicName } from './names.js';
 export { TopicRoute, type TopicRouteOptions } from './topic-route.js';

@@ -1,6 +1,6 @@
 import { MessageIllegalError, MessageTooLargeError } from '../../errors/index.js';
 import { MAX_PROPERTIES_BYTES } from '../store/index.js';
-import type { Message } from '../types/index.js';
+import { RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
 import { checkSendableTopic } from './names.js';
 import { RESERVED_PROPERTIES } from './reserved-properties.js';
 
@@ -24,9 +24,38 @@ export function checkMessage(message: Message, limits: MessageLimits): void {
   checkDelayLevel(message.delayLevel, limits.maxDelayLevel);
   if (message.tags !== undefined) checkTags(message.tags);
   if (message.keys !== undefined) checkText('keys', message.keys);
+  if (message.shardingKey !== undefined) checkText('shardingKey', message.shardingKey);
   if (message.properties !== undefined) checkProperties(message.properties);
   if (message.flag !== undefined && (message.flag | 0) !== message.flag) {
     refuse('flag', message.flag, 'it must be a 32-bit integer');
+  }
+}
+
+/**
+ * Checks a batch before anything of it is stored; RocketMQ's rules (`MessageBatch.generateFromList`).
+ *
+ * @throws NameIllegalError, MessageIllegalError, MessageTooLargeError
+ */
+export function checkBatch(messages: readonly Message[], limits: MessageLimits): void {
+  const [first] = messages;
+  if (first === undefined) refuse('the batch', messages, 'it must hold at least one message');
+  let bodyBytes = 0;
+  for (const message of messages) {
+    checkMessage(message, limits);
+    if (message.topic !== first.topic) {
+      refuse('a topic of the batch', message.topic, `all messages of a batch go to one topic, here "${first.topic}"`);
+    }
+    if ((message.delayLevel ?? 0) > 0)
+      refuse('delayLevel', message.delayLevel, 'a message of a batch can not be delayed');
+    if (message.topic.startsWith(RETRY_TOPIC_PREFIX))
+      refuse('topic', message.topic, 'a batch can not go to a retry topic');
+    if ((message.waitStoreMsgOK ?? true) !== (first.waitStoreMsgOK ?? true)) {
+      refuse('waitStoreMsgOK', message.waitStoreMsgOK, 'it must be the same for all messages of a batch');
+    }
+    bodyBytes += message.body.byteLength;
+  }
+  if (bodyBytes > limits.maxBodyBytes) {
+    throw new MessageTooLargeError({ field: 'batch', sizeBytes: bodyBytes, limitBytes: limits.maxBodyBytes });
   }
 }
 

@@ -1,20 +1,27 @@
 import { formatProperty } from '../store/index.js';
 import { Property, type Message, type RecordDraft } from '../types/index.js';
+import type { StoredBody } from './body-compressor.js';
 
 /** The record of a message that has been checked. */
-export function draftOf(message: Message, queueId: number, uniqKey: string, bornTimestampMs: number): RecordDraft {
+export function draftOf(
+  message: Message,
+  stored: StoredBody,
+  queueId: number,
+  uniqKey: string,
+  bornTimestampMs: number,
+): RecordDraft {
   const waitStoreMsgOK = message.waitStoreMsgOK ?? true;
   return {
     topic: message.topic,
     queueId,
-    body: message.body,
+    body: stored.body,
     properties: propertiesTextOf(message, uniqKey, waitStoreMsgOK),
     tags: message.tags,
     keys: message.keys,
     uniqKey,
     delayLevel: 0,
     flag: message.flag ?? 0,
-    sysFlag: 0,
+    sysFlag: stored.sysFlag,
     bornTimestampMs,
     bornHost: undefined,
     reconsumeTimes: 0,
@@ -28,6 +35,7 @@ function propertiesTextOf(message: Message, uniqKey: string, waitStoreMsgOK: boo
   let text = formatProperty(Property.UNIQ_KEY, uniqKey);
   if (message.keys !== undefined) text += formatProperty(Property.KEYS, message.keys);
   if (message.tags !== undefined) text += formatProperty(Property.TAGS, message.tags);
+  if (message.shardingKey !== undefined) text += formatProperty(Property.SHARDING_KEY, message.shardingKey);
   // RocketMQ takes a missing WAIT as true, so only the exception is written.
   if (!waitStoreMsgOK) text += formatProperty(Property.WAIT, 'false');
   if (message.properties !== undefined) {

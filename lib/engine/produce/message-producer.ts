@@ -1,20 +1,22 @@
-import { InvalidOptionError, SendTimeoutError } from '../../errors/index.js';
-import { offsetMessageId } from '../store/index.js';
+import { InvalidOptionError } from '../../errors/index.js';
 import type {
   AppendedRecord,
-  AppendWaiter,
   Clock,
   HalfSendResult,
   Message,
+  MessageQueue,
   MessageStore,
   RecordDraft,
   SendOptions,
   SendResult,
   TopicConfig,
 } from '../types/index.js';
-import { checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
+import type { BodyCompressor, StoredBody } from './body-compressor.js';
+import { checkBatch, checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
 import { draftOf } from './message-draft.js';
-import { SendDeadlines, type PendingSend } from './send-deadlines.js';
+import { checkSendableTopic } from './names.js';
+import { SendDeadlines } from './send-deadlines.js';
+import { SendInFlight } from './send-in-flight.js';
 import type { TopicRoute } from './topic-route.js';
 import type { UniqueIds } from './unique-id.js';
 
@@ -27,6 +29,7 @@ export interface ProducerParts {
   readonly route: TopicRoute;
   readonly ids: UniqueIds;
   readonly limits: MessageLimits;
+  readonly compressor: BodyCompressor;
   readonly brokerName: string;
   readonly storeHost: Uint8Array;
   /** Turns a draft into one that waits for a delay level. */
@@ -46,36 +49,28 @@ export class MessageProducer {
   }
 
   send(message: Message, options: SendOptions | undefined): Promise<SendResult> {
-    const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
-    return new Promise((resolve, reject) => {
-      checkTimeout(timeoutMs);
-      const pending = new SendInFlight(message.topic, timeoutMs, this.#parts, resolve, reject);
-      this.#withTopic(message, pending, (topic) => {
-        const draft = this.#draft(message, topic);
-        pending.queueId = draft.queueId;
-        pending.msgId = draft.uniqKey!;
+    return this.#start<SendResult>(message.topic, options, (pending) => {
+      checkMessage(message, this.#parts.limits);
+      this.#withTopicAndBody(message, pending, (topic, body) => {
+        const draft = this.#draft(message, topic, body, pending);
         const delayLevel = message.delayLevel ?? 0;
         this.#parts.store.submit(delayLevel > 0 ? this.#parts.schedule(draft, delayLevel) : draft, pending);
       });
-      this.#watch(pending, timeoutMs);
+    });
+  }
+
+  sendBatch(messages: readonly Message[], options: SendOptions | undefined): Promise<SendResult> {
+    return this.#start<SendResult>(messages[0]?.topic ?? '', options, (pending) => {
+      checkBatch(messages, this.#parts.limits);
+      this.#withTopic(messages[0]!.topic, pending, (topic) => this.#submitBatch(messages, topic, pending));
     });
   }
 
   sendHalf(message: Message, producerGroup: string, options: SendOptions | undefined): Promise<HalfSendResult> {
-    const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
-    return new Promise((resolve, reject) => {
-      checkTimeout(timeoutMs);
-      const pending = new SendInFlight(
-        message.topic,
-        timeoutMs,
-        this.#parts,
-        (result) => resolve(result as HalfSendResult),
-        reject,
-      );
-      this.#withTopic(message, pending, (topic) => {
-        const draft = this.#draft(message, topic);
-        pending.queueId = draft.queueId;
-        pending.msgId = draft.uniqKey!;
+    return this.#start<HalfSendResult>(message.topic, options, (pending) => {
+      checkMessage(message, this.#parts.limits);
+      this.#withTopicAndBody(message, pending, (topic, body) => {
+        const draft = this.#draft(message, topic, body, pending);
         this.#parts.prepare(draft, producerGroup).then(
           (record) => {
             pending.transactionId = record.transactionId;
@@ -84,88 +79,82 @@ export class MessageProducer {
           (error: unknown) => pending.onFailed(error),
         );
       });
-      this.#watch(pending, timeoutMs);
     });
   }
 
+  async writeQueues(topicName: string): Promise<readonly MessageQueue[]> {
+    checkSendableTopic(topicName);
+    const { topicName: topic, writeQueueNums } = await this.#parts.route.topic(topicName);
+    const { brokerName } = this.#parts;
+    return Array.from({ length: writeQueueNums }, (_, queueId) => ({ topic, brokerName, queueId }));
+  }
+
+  /** Pending sends end with the store. */
   close(): void {
     this.#deadlines.close();
   }
 
-  /** Without a promise when the topic is known, which is nearly always. What `submit` throws fails the send. */
-  #withTopic(message: Message, pending: SendInFlight, submit: (topic: TopicConfig) => void): void {
-    checkMessage(message, this.#parts.limits);
-    const topic = this.#parts.route.topic(message.topic);
-    if (!(topic instanceof Promise)) {
-      submit(topic);
-      return;
-    }
-    topic.then(submit).catch((error: unknown) => pending.onFailed(error));
-  }
-
-  #draft(message: Message, topic: TopicConfig): RecordDraft {
-    const { route, ids, clock } = this.#parts;
-    const queueId = route.queueId(topic, message.queueId);
-    const draft = draftOf(message, queueId, ids.next(), clock.now());
-    checkPropertiesSize(draft.properties);
-    return draft;
-  }
-
-  #watch(pending: SendInFlight, timeoutMs: number): void {
-    if (!pending.isDone) this.#deadlines.watch(pending, timeoutMs);
-  }
-}
-
-/** One send between its call and its answer. */
-class SendInFlight implements AppendWaiter, PendingSend {
-  isDone = false;
-  readonly deadlineMs: number;
-  queueId = 0;
-  msgId = '';
-  transactionId: string | undefined;
-  readonly #topic: string;
-  readonly #timeoutMs: number;
-  readonly #parts: ProducerParts;
-  readonly #resolve: (result: SendResult) => void;
-  readonly #reject: (error: unknown) => void;
-
-  constructor(
+  /** What `submit` throws refuses the send. */
+  #start<Result extends SendResult>(
     topic: string,
-    timeoutMs: number,
-    parts: ProducerParts,
-    resolve: (result: SendResult) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.#topic = topic;
-    this.#timeoutMs = timeoutMs;
-    this.#parts = parts;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.deadlineMs = parts.clock.now() + timeoutMs;
-  }
-
-  onStored(record: AppendedRecord): void {
-    if (this.isDone) return;
-    this.isDone = true;
-    const { brokerName, storeHost } = this.#parts;
-    this.#resolve({
-      sendStatus: 'SEND_OK',
-      msgId: this.msgId,
-      offsetMsgId: offsetMessageId(storeHost, record.physicalOffset),
-      messageQueue: { topic: this.#topic, brokerName, queueId: this.queueId },
-      queueOffset: record.queueOffset,
-      ...(this.transactionId !== undefined && { transactionId: this.transactionId }),
+    options: SendOptions | undefined,
+    submit: (pending: SendInFlight) => void,
+  ): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
+      checkTimeout(timeoutMs);
+      const answer = resolve as (result: SendResult) => void;
+      const pending = new SendInFlight(topic, timeoutMs, this.#parts.clock.now(), this.#parts, answer, reject);
+      submit(pending);
+      if (!pending.isDone) this.#deadlines.watch(pending, timeoutMs);
     });
   }
 
-  onFailed(error: unknown): void {
-    if (this.isDone) return;
-    this.isDone = true;
-    this.#reject(error);
+  /** Without a promise when the topic is known, which is nearly always. What `submit` throws fails the send. */
+  #withTopic(topicName: string, pending: SendInFlight, submit: (topic: TopicConfig) => void): void {
+    const topic = this.#parts.route.topic(topicName);
+    if (topic instanceof Promise) topic.then(submit).catch((error: unknown) => pending.onFailed(error));
+    else submit(topic);
   }
 
-  expire(): void {
-    this.onFailed(new SendTimeoutError({ topic: this.#topic, timeoutMs: this.#timeoutMs }));
+  #withTopicAndBody(
+    message: Message,
+    pending: SendInFlight,
+    submit: (topic: TopicConfig, body: StoredBody) => void,
+  ): void {
+    const body = this.#parts.compressor.compress(message.body);
+    this.#withTopic(message.topic, pending, (topic) => {
+      if (body instanceof Promise) {
+        body.then((stored) => submit(topic, stored)).catch((error: unknown) => pending.onFailed(error));
+      } else submit(topic, body);
+    });
+  }
+
+  /** All records enter the log in one go, so their offsets follow each other. */
+  #submitBatch(messages: readonly Message[], topic: TopicConfig, pending: SendInFlight): void {
+    const { route, store } = this.#parts;
+    const queueId = route.queueId(topic, messages[0]!.queueId, messages[0]!.shardingKey);
+    const drafts = messages.map((message) =>
+      this.#draft({ ...message, queueId }, topic, { body: message.body, sysFlag: 0 }, pending),
+    );
+    pending.msgId = drafts.map((draft) => draft.uniqKey).join(',');
+    const records: AppendedRecord[] = [];
+    const waiter = {
+      onStored: (record: AppendedRecord) => {
+        if (records.push(record) === drafts.length) pending.onBatchStored(records);
+      },
+      onFailed: (error: unknown) => pending.onFailed(error),
+    };
+    for (const draft of drafts) store.submit(draft, waiter);
+  }
+
+  #draft(message: Message, topic: TopicConfig, body: StoredBody, pending: SendInFlight): RecordDraft {
+    const { route, ids, clock } = this.#parts;
+    pending.queueId = route.queueId(topic, message.queueId, message.shardingKey);
+    pending.msgId = ids.next();
+    const draft = draftOf(message, body, pending.queueId, pending.msgId, clock.now());
+    checkPropertiesSize(draft.properties);
+    return draft;
   }
 }
 

@@ -1,5 +1,5 @@
 import { MessageIllegalError, NoPermissionError, TopicNotExistError } from '../../errors/index.js';
-import { PERM_WRITE } from '../store/index.js';
+import { javaStringHash, PERM_WRITE } from '../store/index.js';
 import type { MaybePromise, Random, TopicConfig, TopicTable } from '../types/index.js';
 
 export interface TopicRouteOptions {
@@ -32,12 +32,16 @@ export class TopicRoute {
 
   /**
    * @param wanted the queue that the sender asks for
+   * @param shardingKey else the key that chooses one
    * @throws NoPermissionError, MessageIllegalError
    */
-  queueId(topic: TopicConfig, wanted: number | undefined): number {
+  queueId(topic: TopicConfig, wanted: number | undefined, shardingKey: string | undefined): number {
     const { topicName, writeQueueNums } = topic;
     if ((topic.perm & PERM_WRITE) === 0) throw new NoPermissionError({ topic: topicName, operation: 'send' });
-    if (wanted === undefined) return this.#nextQueueId(topicName, writeQueueNums);
+    if (wanted === undefined) {
+      if (shardingKey !== undefined) return queueOfKey(shardingKey, writeQueueNums);
+      return this.#nextQueueId(topicName, writeQueueNums);
+    }
     if (Number.isInteger(wanted) && wanted >= 0 && wanted < writeQueueNums) return wanted;
     throw new MessageIllegalError({
       field: 'queueId',
@@ -52,4 +56,9 @@ export class TopicRoute {
     this.#positions.set(topicName, queueId + 1);
     return queueId;
   }
+}
+
+/** RocketMQ: `SelectMessageQueueByHash`. The remainder keeps the sign of the hash, so it is made positive after. */
+function queueOfKey(shardingKey: string, queueNums: number): number {
+  return Math.abs(javaStringHash(shardingKey) % queueNums);
 }

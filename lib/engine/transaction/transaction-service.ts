@@ -167,8 +167,8 @@ export class TransactionService {
   async #decide(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
     this.#claim(half);
     await half.renewal;
-    if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
     await this.#log.markDecided(half);
+    if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
   }
 
   async #setAside(half: PendingHalf): Promise<void> {
@@ -225,11 +225,13 @@ export class TransactionService {
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
+    const end = this.#context.activity.begin();
     this.#inFlight.add(work);
     try {
       return await work;
     } finally {
       this.#inFlight.delete(work);
+      end();
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Message, MessageExt, SendResult } from './message.js';
+import type { Message, MessageExt, MessageQueue, SendResult } from './message.js';
 
 /**
  * All that the Nest side knows of a broker. The embedded broker implements it; a client of a real cluster can, too.
@@ -13,6 +13,14 @@ export interface MessageEngine {
 
   /** Resolves when the message is stored as durably as was asked (default: on disk). */
   send(message: Message, options?: SendOptions): Promise<SendResult>;
+
+  /**
+   * Stores several messages of one topic in one queue, with consecutive offsets. Ids in the result are joined by commas, in the order of the messages;
+   * `queueOffset` is the first one's. Delayed messages and different topics are refused.
+   */
+  sendBatch(messages: readonly Message[], options?: SendOptions): Promise<SendResult>;
+  /** The queues of a topic that messages can be sent to. A topic that does not exist is created where that is allowed. */
+  writeQueues(topic: string): Promise<readonly MessageQueue[]>;
 
   /** Stores a half message: on disk, and invisible until {@link endTransaction} commits it. */
   sendHalf(message: Message, producerGroup: string, options?: SendOptions): Promise<HalfSendResult>;

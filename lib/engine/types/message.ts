@@ -16,8 +16,10 @@ export interface Message {
   readonly delayLevel?: number | undefined;
   /** `false`: the send resolves before the message is on disk. Default true. */
   readonly waitStoreMsgOK?: boolean | undefined;
-  /** The queue to put it in. Default: round robin over the topic's write queues. */
+  /** The queue to put it in. Default: by {@link shardingKey}, else round robin over the topic's write queues. */
   readonly queueId?: number | undefined;
+  /** Messages of one key go to one queue, as long as the topic has the same number of write queues, and so keep their order. */
+  readonly shardingKey?: string | undefined;
 }
 
 /** One queue of a topic. */

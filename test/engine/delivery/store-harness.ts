@@ -32,6 +32,10 @@ export class RecordingLogger implements EngineLogger {
 class WorkCounter implements Activity {
   #active = 0;
 
+  get isBusy(): boolean {
+    return this.#active > 0;
+  }
+
   begin(): () => void {
     this.#active += 1;
     return () => {
@@ -120,6 +124,11 @@ export class StoreHarness {
 
   settle(): Promise<void> {
     return this.#work.settle();
+  }
+
+  /** Something is under way that ends by itself. */
+  get isBusy(): boolean {
+    return this.#work.isBusy;
   }
 
   close(): Promise<void> {

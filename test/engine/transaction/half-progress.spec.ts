@@ -19,9 +19,12 @@ describe('the heap', () => {
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const heap = new BinaryHeap<number>((a, b) => a - b);
         let model: number[] = [];
+        const popped: (number | undefined)[] = [];
+        const expected: (number | undefined)[] = [];
         for (const next of steps) {
           if (next === 'pop') {
-            expect(heap.pop()).toBe(model.shift());
+            popped.push(heap.pop());
+            expected.push(model.shift());
           } else if ('push' in next) {
             heap.push(next.push);
             model = [...model, next.push].toSorted((a, b) => a - b);
@@ -32,6 +35,7 @@ describe('the heap', () => {
           expect(heap.peek()).toBe(model[0]);
           expect(heap.size).toBe(model.length);
         }
+        expect(popped).toEqual(expected);
       }),
     );
   });

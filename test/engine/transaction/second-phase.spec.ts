@@ -14,6 +14,11 @@ const notFound = (transactionId: string): object => ({
   fields: expect.objectContaining({ transactionId }),
 });
 
+const offsetsOf = (harness: TransactionHarness): (number | undefined)[] => [
+  harness.offsets.get(HALF_TOPIC, TRANSACTION_GROUP, 0),
+  harness.offsets.get(OP_TOPIC, TRANSACTION_GROUP, 0),
+];
+
 describe('a half message', () => {
   it('is not seen in its topic, and is an ordinary record of the half topic', async () => {
     const harness = await TransactionHarness.open();
@@ -146,12 +151,9 @@ describe('a commit', () => {
   it('killed at any moment is seen at least once, and is never undecided for good', async () => {
     const harness = await TransactionHarness.open();
     await harness.prepare('T1');
-    let ended = false;
-    const ending = harness.service.end('T1', 'COMMIT').then(() => {
-      ended = true;
-    });
+    const ending = harness.service.end('T1', 'COMMIT');
     const survivors: TransactionHarness[] = [];
-    while (!ended) {
+    while (harness.store.isBusy) {
       survivors.push(await harness.crashed());
       await new Promise<void>((resolve) => {
         setImmediate(resolve);
@@ -307,11 +309,6 @@ describe('ending a transaction', () => {
 });
 
 describe('the offsets of half and op topic', () => {
-  const offsetsOf = (harness: TransactionHarness): (number | undefined)[] => [
-    harness.offsets.get(HALF_TOPIC, TRANSACTION_GROUP, 0),
-    harness.offsets.get(OP_TOPIC, TRANSACTION_GROUP, 0),
-  ];
-
   it('stay at the oldest transaction without a decision', async () => {
     const harness = await TransactionHarness.open();
     for (const id of ['T0', 'T1', 'T2', 'T3']) await harness.prepare(id);
