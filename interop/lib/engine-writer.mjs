@@ -224,7 +224,9 @@ class PlanRun {
         }
         return {
           topic,
-          concurrency: 64,
+          // Handlers that hang in one queue must not keep those of another from running.
+          concurrency: 1000,
+          pullThresholdForQueue: 16,
           handler: (message) => {
             missing.delete(`${topic} ${message.queueId} ${message.queueOffset}`);
             const limit = limits.get(message.queueId) ?? 0;

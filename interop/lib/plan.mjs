@@ -142,32 +142,24 @@ function delays(step, count) {
   );
 }
 
-/** The first messages of the plain topic fail: `retried` come back, `dead` go to the dead letter topic. */
-function failures(retried, dead) {
-  const sendBack = (queueId, offset, delayLevel) => ({
-    op: 'sendBack',
-    group: names.failingGroup,
-    topic: names.plain,
-    queueId,
-    offset,
-    delayLevel,
-  });
+/** Messages of the plain topic fail: `retried` of queue 0 come back, `dead` of queue 1 go to the dead letter topic. */
+function failures(group, retried, dead) {
+  const sendBack = (queueId, offset, delayLevel) => ({ op: 'sendBack', group, topic: names.plain, queueId, offset, delayLevel });
+  const awaitQueue = (topicName, count) => ({ op: 'awaitQueue', topic: topicName, queueId: 0, count, timeoutMs: 30_000 });
   return [
     ...Array.from({ length: retried }, (_, index) => sendBack(0, index, 1)),
     ...Array.from({ length: dead }, (_, index) => sendBack(1, index, -1)),
-    { op: 'awaitQueue', topic: `%RETRY%${names.failingGroup}`, queueId: 0, count: retried, timeoutMs: 30_000 },
-    { op: 'awaitQueue', topic: `%DLQ%${names.failingGroup}`, queueId: 0, count: dead, timeoutMs: 30_000 },
+    awaitQueue(`%RETRY%${group}`, retried),
+    awaitQueue(`%DLQ%${group}`, dead),
   ];
 }
 
-function offsets() {
-  const at = (group, topicName, queueId, offset) => ({ op: 'commitOffset', group, topic: topicName, queueId, offset });
+function offsets(from = 0) {
+  const at = (group, topicName, queueId, offset) => ({ op: 'commitOffset', group, topic: topicName, queueId, offset: from + offset });
   return [
     at(names.group, names.plain, 0, 3),
     at(names.group, names.plain, 1, 5),
-    at(names.group, names.plain, 3, 0),
-    at(names.group, names.orders, 0, 2),
-    at(names.failingGroup, names.plain, 0, 2),
+    at(names.group, names.plain, 2, 1),
   ];
 }
 
@@ -196,7 +188,7 @@ export function goldenPlan() {
         body: Buffer.from(`batch ${index}`).toString('base64'),
       })),
     }),
-    ...failures(3, 2),
+    ...failures(names.failingGroup, 3, 2),
     ...Array.from({ length: 100 }, (_, index) => step('send', plainMessage(random, 100 + index, 1 + random.below(900)))),
     ...offsets(),
   ];
@@ -213,12 +205,13 @@ export function goldenPlan() {
 export function longPlan({ seed, messages, foreign }) {
   const random = seededRandom(seed);
   const step = stepMaker();
-  const plain = (count, from) =>
-    Array.from({ length: count }, (_, index) => step('send', plainMessage(random, from + index, 1 + random.below(random.below(20) === 0 ? 20_000 : 400))));
+  const plain = (count, from) => plainMessages(random, step, count, from);
   const half = Math.floor(messages / 2) - 300;
   return [
     ...topics(),
-    { op: 'group', group: names.group, retryMaxTimes: 3 },
+    { op: 'group', group: names.group },
+    step('put', { topic: names.longRetryTopic, queueId: 0, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('topic of 200 bytes')),
+    step('put', { topic: names.plain, queueId: 3, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('no property at all')),
     ...plain(half, 0),
     ...oddMessages(random, step),
     ...(foreign ? foreignMessages(random, step) : []),
@@ -230,9 +223,46 @@ export function longPlan({ seed, messages, foreign }) {
     ...delays(step, 40),
     step('send', { topic: names.plain, queueId: 3, keys: 'biggest' }, random.bytes(4 * 1024 * 1024)),
     step('send', { topic: names.plain, queueId: 3, keys: 'big-text' }, text(random, 4 * 1024 * 1024)),
-    ...failures(20, 10),
+    ...failures(names.failingGroup, 20, 10),
     ...plain(half, half),
     step('send', { topic: names.plain, queueId: 3, keys: 'biggest-again' }, random.bytes(4 * 1024 * 1024)),
     ...offsets(),
   ];
+}
+
+/** One of several plans for the same store: each side takes its turn. `turn` counts from 0. */
+export function turnPlan(turn) {
+  const random = seededRandom(7000 + turn);
+  const step = stepMaker();
+  const plain = (count, from) => plainMessages(random, step, count, from + turn * 10_000);
+  return [
+    ...topics(),
+    { op: 'group', group: names.group },
+    ...plain(300, 0),
+    ...oddMessages(random, step),
+    ...transactions(step, 8),
+    ...orders(step, [1, 2, 3, 4, 5, 6].map((order) => turn * 10 + order)),
+    ...delays(step, 6),
+    ...failures(`${names.failingGroup}-${turn}`, 3, 2),
+    ...plain(100, 300),
+    ...offsets(turn * 10),
+  ];
+}
+
+/** What is under way when a broker stops: delayed messages that are due soon, and undecided transactions. */
+export function unfinishedPlan() {
+  const step = stepMaker();
+  return [
+    ...topics(),
+    ...Array.from({ length: 4 }, (_, index) =>
+      step('half', { topic: names.transactions, producerGroup: names.producerGroup, state: 'UNKNOWN', keys: `open-${index}` }, Buffer.from(`open ${index}`)),
+    ),
+    ...Array.from({ length: 8 }, (_, index) =>
+      step('send', { topic: names.orders, queueId: index % 2, delayLevel: 4, keys: `pending-${index}` }, Buffer.from(`pending ${index}`)),
+    ),
+  ];
+}
+
+function plainMessages(random, step, count, from) {
+  return Array.from({ length: count }, (_, index) => step('send', plainMessage(random, from + index, 1 + random.below(random.below(20) === 0 ? 20_000 : 400))));
 }

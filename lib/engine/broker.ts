@@ -12,7 +12,7 @@ import {
   SystemClock,
   SystemRandom,
 } from './io/index.js';
-import { BodyCompressor, MessageProducer, TopicRoute, UniqueIds } from './produce/index.js';
+import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
 import { openStore, type OpenStore } from './store/index.js';
 import { resolveSubscription } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
@@ -25,8 +25,10 @@ import type {
   HalfSendResult,
   Message,
   MessageEngine,
+  MessageExt,
   MessageQueue,
   Random,
+  Reply,
   SendOptions,
   SendResult,
   ServiceContext,
@@ -47,6 +49,7 @@ export interface BrokerEnvironment {
 interface RunningBroker {
   readonly store: OpenStore;
   readonly producer: MessageProducer;
+  readonly requests: RequestTable;
   readonly consume: ConsumeService;
   readonly delay: DelayLevelService;
   readonly transactions: TransactionService;
@@ -56,7 +59,7 @@ interface RunningBroker {
  * A RocketMQ broker inside this process: a durable log of messages, with RocketMQ's rules of delivery. It wires its rooms together and does nothing else.
  */
 export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
-  readonly capabilities: EngineCapabilities = { delayLevels: true, transactions: true };
+  readonly capabilities: EngineCapabilities = { delayLevels: true, transactions: true, requestReply: true };
   readonly options: ResolvedBrokerOptions;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -109,6 +112,16 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
 
   writeQueues(topic: string): Promise<readonly MessageQueue[]> {
     return this.#state === 'running' ? this.#running!.producer.writeQueues(topic) : this.#refuse('look up queues');
+  }
+
+  request(message: Message, options?: SendOptions): Promise<Reply> {
+    return this.#state === 'running'
+      ? this.#running!.producer.request(message, options)
+      : this.#refuse('send a request');
+  }
+
+  async reply(request: MessageExt, reply: Reply): Promise<boolean> {
+    return this.#running === undefined ? this.#refuse('reply') : this.#running.requests.answer(request, reply);
   }
 
   sendHalf(message: Message, producerGroup: string, options?: SendOptions): Promise<HalfSendResult> {
@@ -186,11 +199,14 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     });
     const transactions = new TransactionService(context, consume.offsets, options.transaction);
     const { processId, address } = hostIdentity();
+    const ids = new UniqueIds(clock, random, address, processId);
+    const requests = new RequestTable({ clock, random, clientId: `${options.brokerName}@${ids.next()}` });
     const producer = new MessageProducer({
       store: store.messages,
       clock,
       route: new TopicRoute(store.topics, random, options),
-      ids: new UniqueIds(clock, random, address, processId),
+      ids,
+      requests,
       limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
       compressor: new BodyCompressor(options.compressMsgBodyOverBytes),
       brokerName: options.brokerName,
@@ -198,7 +214,14 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       schedule: toScheduled,
       prepare: (draft, producerGroup) => transactions.prepare(draft, producerGroup),
     });
-    return { store, producer, consume, delay: new DelayLevelService(context, options.delayLevels), transactions };
+    return {
+      store,
+      producer,
+      requests,
+      consume,
+      delay: new DelayLevelService(context, options.delayLevels),
+      transactions,
+    };
   }
 
   /** Consumers first, so that nothing is handled twice for want of an offset; the store last. */
@@ -216,6 +239,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
         await running.delay.close();
         await running.transactions.close();
         running.producer.close();
+        running.requests.close();
         await running.store.close();
       }
     } finally {

@@ -22,6 +22,20 @@ export class SendTimeoutError extends defineError<{ topic: string; timeoutMs: nu
   message: ({ topic, timeoutMs }) => `The send to topic "${topic}" was not acknowledged within ${timeoutMs} ms.`,
 }) {}
 
+export class RequestTimeoutError extends defineError<{ topic: string; timeoutMs: number }>({
+  code: 'REQUEST_TIMEOUT',
+  meaning: 'A request was not answered within its timeout. It may still be handled; its answer is then dropped.',
+  remedy: 'See that a reply listener consumes the topic, or raise timeoutMs.',
+  message: ({ topic, timeoutMs }) => `The request to topic "${topic}" was not answered within ${timeoutMs} ms.`,
+}) {}
+
+export class NotARequestError extends defineError<{ msgId: string; topic: string }>({
+  code: 'NOT_A_REQUEST',
+  meaning: 'A message that was not sent as a request can not be answered.',
+  remedy: 'Send it with sendAndReceive, or consume it with a listener that answers nothing.',
+  message: ({ msgId, topic }) => `Message ${msgId} of topic "${topic}" asks for no answer.`,
+}) {}
+
 export class TopicNotExistError extends defineError<{ topic: string }>({
   code: 'TOPIC_NOT_EXIST',
   meaning: 'The topic does not exist and topics are not created by sending.',

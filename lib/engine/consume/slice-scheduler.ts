@@ -56,9 +56,12 @@ export class SliceScheduler {
     this.#slice = new Slice(clock);
     this.#begin = () => {
       this.#slice.begin();
-      this.#work();
-      if (this.#tasks.size > 0) this.#clock.defer(this.#begin);
-      else this.#rest();
+      try {
+        this.#work();
+      } finally {
+        if (this.#tasks.size > 0) this.#clock.defer(this.#begin);
+        else this.#rest();
+      }
     };
   }
 

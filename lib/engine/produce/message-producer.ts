@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../../errors/index.js';
+import { InvalidOptionError, MessageIllegalError } from '../../errors/index.js';
 import type {
   AppendedRecord,
   Clock,
@@ -7,6 +7,7 @@ import type {
   MessageQueue,
   MessageStore,
   RecordDraft,
+  Reply,
   SendOptions,
   SendResult,
   TopicConfig,
@@ -15,6 +16,7 @@ import type { BodyCompressor, StoredBody } from './body-compressor.js';
 import { checkBatch, checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
 import { draftOf } from './message-draft.js';
 import { checkSendableTopic } from './names.js';
+import type { RequestTable } from './request-table.js';
 import { SendDeadlines } from './send-deadlines.js';
 import { SendInFlight } from './send-in-flight.js';
 import type { TopicRoute } from './topic-route.js';
@@ -30,6 +32,7 @@ export interface ProducerParts {
   readonly ids: UniqueIds;
   readonly limits: MessageLimits;
   readonly compressor: BodyCompressor;
+  readonly requests: RequestTable;
   readonly brokerName: string;
   readonly storeHost: Uint8Array;
   /** Turns a draft into one that waits for a delay level. */
@@ -57,6 +60,21 @@ export class MessageProducer {
         this.#parts.store.submit(delayLevel > 0 ? this.#parts.schedule(draft, delayLevel) : draft, pending);
       });
     });
+  }
+
+  request(message: Message, options: SendOptions | undefined): Promise<Reply> {
+    const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
+    return this.#parts.requests.ask(message.topic, timeoutMs, (properties) =>
+      this.#start<SendResult>(message.topic, options, (pending) => {
+        checkMessage(message, this.#parts.limits);
+        if ((message.delayLevel ?? 0) > 0) refuseDelayedRequest(message.delayLevel);
+        // The request's own properties are RocketMQ's, so they come in behind the check of the application's.
+        const request = { ...message, properties: { ...message.properties, ...properties } };
+        this.#withTopicAndBody(message, pending, (topic, body) => {
+          this.#parts.store.submit(this.#draft(request, topic, body, pending), pending);
+        });
+      }),
+    );
   }
 
   sendBatch(messages: readonly Message[], options: SendOptions | undefined): Promise<SendResult> {
@@ -161,4 +179,9 @@ export class MessageProducer {
 function checkTimeout(timeoutMs: unknown): void {
   if (typeof timeoutMs === 'number' && timeoutMs > 0 && Number.isFinite(timeoutMs)) return;
   throw new InvalidOptionError({ option: 'timeoutMs', value: timeoutMs, expected: 'a number of milliseconds above 0' });
+}
+
+function refuseDelayedRequest(delayLevel: unknown): never {
+  const reason = 'whoever asks waits for the answer, so a request can not be delayed';
+  throw new MessageIllegalError({ field: 'delayLevel', value: delayLevel, reason });
 }

@@ -168,6 +168,7 @@ export class CheckBack {
     } catch (error) {
       this.#logger.error(
         `The checker of producer group "${producerGroup}" failed for transaction ${transactionId}; that counts as UNKNOWN: ${String(error)}`,
+        stackOf(error),
       );
     }
     return 'UNKNOWN';
@@ -185,4 +186,10 @@ export class CheckBack {
     // Not by its age, which may be over: that would be at once, and again and again while the disk is full.
     this.#planIn(half, this.#options.checkIntervalMs);
   }
+}
+
+/** Where a checker of the application failed. */
+function stackOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('stack' in error)) return undefined;
+  return typeof error.stack === 'string' ? error.stack : undefined;
 }

@@ -44,7 +44,7 @@ export class TransactionService {
   readonly #pending = new Map<string, PendingHalf>();
   /** Ids whose half message is being stored. */
   readonly #preparing = new Set<string>();
-  /** What {@link close} waits for. */
+  /** Half messages and decisions that are being written: what {@link close} waits for. */
   readonly #inFlight = new Set<Promise<unknown>>();
   #state: 'not started' | 'open' | 'closing' | 'closed' = 'not started';
   #closing: Promise<void> | undefined;
@@ -54,7 +54,7 @@ export class TransactionService {
     this.#log = new HalfLog(context, offsets);
     this.#checkBack = new CheckBack(context, options, {
       renew: (half) => this.#renew(half),
-      decide: (half, state) => this.#decide(half, state),
+      decide: (half, state) => this.#track(this.#decide(half, state)),
       setAside: (half) => this.#setAside(half),
     });
   }
@@ -167,8 +167,8 @@ export class TransactionService {
   async #decide(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
     this.#claim(half);
     await half.renewal;
-    await this.#log.markDecided(half);
     if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
+    await this.#log.markDecided(half);
   }
 
   async #setAside(half: PendingHalf): Promise<void> {

@@ -22,6 +22,19 @@ export interface MessageEngine {
   /** The queues of a topic that messages can be sent to. A topic that does not exist is created where that is allowed. */
   writeQueues(topic: string): Promise<readonly MessageQueue[]>;
 
+  /**
+   * Sends a message and waits for a consumer's answer to it. Concurrent requests never mix.
+   *
+   * @param options.timeoutMs bounds the whole call; default 3000
+   */
+  request(message: Message, options?: SendOptions): Promise<Reply>;
+  /**
+   * Answers a request. An answer that nobody waits for (any more) is dropped and counted.
+   *
+   * @returns whether the answer reached the one who asked
+   */
+  reply(request: MessageExt, reply: Reply): Promise<boolean>;
+
   /** Stores a half message: on disk, and invisible until {@link endTransaction} commits it. */
   sendHalf(message: Message, producerGroup: string, options?: SendOptions): Promise<HalfSendResult>;
   /** The second phase. UNKNOWN leaves the decision to the check-back. */
@@ -39,6 +52,14 @@ export interface MessageEngine {
 export interface EngineCapabilities {
   readonly delayLevels: boolean;
   readonly transactions: boolean;
+  readonly requestReply: boolean;
+}
+
+/** The answer to a request. */
+export interface Reply {
+  readonly body: Uint8Array;
+  /** The application's own properties. */
+  readonly properties: Readonly<Record<string, string>>;
 }
 
 export interface SendOptions {

@@ -385,6 +385,39 @@ describe('a checker', () => {
     await harness.close();
   });
 
+  it('whose answer is being carried out when the service is closed is not asked again', async () => {
+    const harness = await TransactionHarness.open();
+    const later = new Later();
+    harness.answer(() => later.promise);
+    await harness.prepareUnknown('T1');
+    await harness.advance(6 * SECOND);
+    later.give('COMMIT');
+    // Until the answer has been taken, and no longer: the commit is not on disk.
+    while (harness.pendingIds().length > 0) await Promise.resolve();
+    expect(await harness.visible()).toEqual([]);
+    const next = await harness.restart();
+    expect(next.pendingIds()).toEqual([]);
+    expect(await next.visible()).toEqual(['T1']);
+    await next.close();
+  });
+
+  it('that answers after the service was closed changes nothing, and is asked again after the restart', async () => {
+    const harness = await TransactionHarness.open();
+    const later = new Later();
+    harness.answer(() => later.promise);
+    await harness.prepareUnknown('T1');
+    await harness.advance(6 * SECOND);
+    const restarting = harness.restart();
+    later.give('COMMIT');
+    const next = await restarting;
+    expect(next.pendingIds()).toEqual(['T1']);
+    next.answer(() => 'ROLLBACK');
+    await next.advance(30 * SECOND);
+    expect(next.pendingIds()).toEqual([]);
+    expect(await next.visible()).toEqual([]);
+    await next.close();
+  });
+
   it('that answers after its transaction was ended by the producer changes nothing', async () => {
     const harness = await TransactionHarness.open();
     const later = new Later();

@@ -1,0 +1,394 @@
+// Shows that our stores and those of a real Apache RocketMQ broker are the same thing: each opens what the other wrote. See interop/README.md.
+//
+//   node interop/store-interop.mjs [--messages 20000] [--only <text in a scenario's name>] [--keep] [--if-possible]
+//
+// Needs a build (`npm run build`), Java and Maven. With --if-possible a missing Java or Maven is said and is no failure.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import {
+  keyQueryDifferences,
+  lineDifferences,
+  lostMessages,
+  planDifferences,
+  queueDifferences,
+  queueFileDifferences,
+  recordDifferences,
+} from './lib/compare.mjs';
+import { dumpWithEngine, fileSizes, loadEngine, readJavaDump, readLines, sha256, withStore } from './lib/engine-side.mjs';
+import { writeWithEngine } from './lib/engine-writer.mjs';
+import { longPlan, names, turnPlan, unfinishedPlan } from './lib/plan.mjs';
+import { buildRealBroker, realBrokerVersion, runRealBroker, whatIsMissing } from './lib/real-broker.mjs';
+import { Report } from './lib/report.mjs';
+
+const { values: args } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '20000' },
+    only: { type: 'string', default: '' },
+    keep: { type: 'boolean', default: false },
+    'if-possible': { type: 'boolean', default: false },
+  },
+});
+
+const missing = whatIsMissing();
+if (missing !== undefined) {
+  console.log(`The comparison with a real Apache RocketMQ broker was not made: ${missing}`);
+  process.exit(args['if-possible'] ? 0 : 1);
+}
+const dist = process.env.ROCKET_DIST ?? fileURLToPath(new URL('../dist/', import.meta.url));
+if (!existsSync(path.join(dist, 'engine', 'index.js'))) {
+  console.log(`There is no build in ${dist}: run "npm run build" first.`);
+  process.exit(1);
+}
+
+buildRealBroker();
+const engine = await loadEngine(dist);
+const report = new Report();
+const workDir = mkdtempSync(path.join(tmpdir(), 'store-interop-'));
+const scratchDir = path.join(workDir, 'scratch');
+mkdirSync(scratchDir);
+// Room for a body of 4 MiB, and small enough that a run fills several files of each kind.
+const large = fileSizes({ segmentBytes: 8 * 1024 * 1024, queueEntries: 1000 });
+const small = fileSizes({ segmentBytes: 128 * 1024, queueEntries: 64 });
+// Nothing pops here, and its threads make a stop seconds longer.
+const brokerSettings = { popConsumerFSServiceInit: false };
+
+const scenarios = {
+  'our engine writes, the real broker reads': oursToTheirs,
+  'what our engine leaves unfinished, the real broker finishes': oursFinishedByThem,
+  'the real broker writes and stops, our engine reads': () => theirsToOurs('clean'),
+  'the real broker writes and is killed, our engine reads': () => theirsToOurs('killed'),
+  'what the real broker leaves unfinished, our engine finishes': theirsFinishedByUs,
+  'both take turns, three times': backAndForth,
+  'one owner at a time': oneOwner,
+};
+
+console.log(`Our engine from ${dist}, Apache RocketMQ ${realBrokerVersion()}, Node ${process.version}, in ${workDir}`);
+for (const [name, run] of Object.entries(scenarios)) {
+  if (name.includes(args.only)) {
+    await report.scenario(name, run);
+  }
+}
+if (!args.keep) {
+  rmSync(workDir, { recursive: true, force: true });
+}
+process.exit(report.close() ? 0 : 1);
+
+async function oursToTheirs() {
+  const storeDir = path.join(workDir, 'ours');
+  const plan = longPlan({ seed: 1, messages: Number(args.messages), foreign: false });
+  const startedMs = performance.now();
+  const results = await writeWithEngine(engine, { storeDir, sizes: large }, plan);
+  report.figure(`our engine wrote ${results.length} messages in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  const ours = await dumpWithEngine(engine, storeDir, large);
+  const untouched = copyOf(storeDir, 'ours-untouched');
+
+  const { dump: theirs } = await readWithRealBroker(storeDir, large, { byClient: true, byTime: true });
+  compareAll(ours, theirs);
+  const arrived = planDifferences(plan, results, theirs.delivered);
+  report.check('a Java consumer gets what was sent: body, topic, tag, keys, properties, flag, id', arrived.differences, `${arrived.checked} messages`);
+  report.check('no acknowledged message is missing', lostMessages(results, theirs), `${results.length} acknowledgements`);
+  const wantedOffsets = plan
+    .filter((step) => step.op === 'commitOffset')
+    .map(({ group, topic, queueId, offset }) => ({ topicAtGroup: `${topic}@${group}`, queueId, offset }));
+  report.check(
+    'consumer groups stand where they were',
+    lineDifferences(wantedOffsets, theirs.consumerOffsets, ['topicAtGroup', 'queueId', 'offset']),
+    `${theirs.consumerOffsets.length} offsets`,
+  );
+  await checkTimes(storeDir, large, theirs.timeQueries);
+  await checkDerivedFiles(untouched);
+}
+
+/** Lets the real broker make queues and index from our log alone. What it makes is what we made. */
+async function checkDerivedFiles(untouched) {
+  const withIndex = copyOf(untouched, 'ours-index');
+  const { dump: indexed } = await readWithRealBroker(withIndex, large, { byKey: true });
+  report.check('a look-up by key finds our messages in our index', keyQueryDifferences(indexed), `${indexed.keyQueries.length} keys`);
+
+  const rebuilt = copyOf(untouched, 'ours-rebuilt');
+  for (const derived of ['consumequeue', 'index', 'checkpoint']) {
+    rmSync(path.join(rebuilt, derived), { recursive: true, force: true });
+  }
+  writeFileSync(path.join(rebuilt, 'abort'), '1');
+  const { dump } = await readWithRealBroker(rebuilt, large, { byKey: true });
+  const files = queueFileDifferences(untouched, rebuilt);
+  report.check('the queue files that it makes from our log are ours, byte for byte', files.differences, `${files.bytes} bytes`);
+  report.check('with "abort" there and no checkpoint it indexes our whole log', keyQueryDifferences(dump), `${dump.keyQueries.length} keys`);
+}
+
+async function theirsToOurs(ending) {
+  const storeDir = path.join(workDir, `theirs-${ending}`);
+  const plan = longPlan({ seed: 2, messages: Number(args.messages), foreign: true });
+  const results = await writeWithRealBroker(storeDir, large, plan, ending);
+  report.figure(`the real broker wrote ${results.length} messages and was ${ending === 'clean' ? 'stopped' : 'killed'}`);
+  const untouched = copyOf(storeDir, `theirs-${ending}-untouched`);
+  const { dump: theirs } = await readWithRealBroker(copyOf(storeDir, `theirs-${ending}-read`), large, { byClient: true, byTime: true });
+
+  const ours = await dumpWithEngine(engine, storeDir, large);
+  for (const warning of ours.warnings) {
+    report.figure(`our engine said: ${warning}`);
+  }
+  compareAll(ours, theirs);
+  report.check('everything that the real broker has is there', recordDifferences(theirs, ours), `${theirs.records.length} records`);
+  report.check('no acknowledged message is missing', lostMessages(results, ours), `${results.length} acknowledgements`);
+  await checkTimes(storeDir, large, theirs.timeQueries);
+  await checkConsumption(storeDir, theirs);
+
+  const rebuilt = copyOf(untouched, `theirs-${ending}-rebuilt`);
+  for (const derived of ['consumequeue', 'checkpoint']) {
+    rmSync(path.join(rebuilt, derived), { recursive: true, force: true });
+  }
+  await withStore(engine, rebuilt, large, async () => undefined);
+  const files = queueFileDifferences(untouched, rebuilt);
+  report.check('the queue files that we make from its log are its, byte for byte', files.differences, `${files.bytes} bytes`);
+}
+
+/** A new group of ours gets every message of the user's topics, as the Java consumer did. */
+async function checkConsumption(storeDir, theirs) {
+  // A copy: retries and delays that are due would be delivered while we look.
+  const copy = copyOf(storeDir, `${path.basename(storeDir)}-consumed`);
+  const topics = [names.plain, names.orders, names.transactions, names.longTopic];
+  const wanted = new Map(
+    theirs.delivered.filter((message) => topics.includes(message.topic)).map((message) => [`${message.topic} ${message.queueId} ${message.queueOffset}`, message]),
+  );
+  const differences = [];
+  let lastOffsets = new Map();
+  const missingPlaces = new Set(wanted.keys());
+  const onMessage = (topic, message) => {
+    const place = `${topic} ${message.queueId} ${message.queueOffset}`;
+    missingPlaces.delete(place);
+    const queue = `${topic} ${message.queueId}`;
+    if (message.queueOffset !== (lastOffsets.get(queue) ?? -1) + 1) {
+      differences.push(`${place} came after ${lastOffsets.get(queue)}`);
+    }
+    lastOffsets.set(queue, message.queueOffset);
+    const other = wanted.get(place);
+    if (other === undefined) {
+      return;
+    }
+    const got = { msgId: message.msgId, tags: message.tags, keys: message.keys, bodySha256: sha256(message.body), reconsumeTimes: message.reconsumeTimes };
+    for (const [field, value] of Object.entries(got)) {
+      if (value !== other[field]) {
+        differences.push(`${place} ${field}: ${value}, the Java consumer got ${other[field]}`);
+      }
+    }
+  };
+  await withBroker(copy, large, async (broker) => {
+    const consumer = await broker.subscribe({
+      group: 'newcomer',
+      consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+      subscriptions: topics.map((topic) => ({ topic, consumeMode: 'ORDERLY', handler: (message) => onMessage(topic, message) })),
+    });
+    await until(() => missingPlaces.size === 0, 120_000);
+    await consumer.close({ timeoutMs: 5000 });
+  });
+  differences.push(...[...missingPlaces].map((place) => `${place} did not come`));
+  report.check('a listener of ours gets them all, in order and equal', differences, `${wanted.size} messages`);
+}
+
+async function oursFinishedByThem() {
+  const storeDir = path.join(workDir, 'ours-unfinished');
+  await writeWithEngine(engine, { storeDir, sizes: small }, unfinishedPlan());
+  const before = await dumpWithEngine(engine, storeDir, small);
+  await writeWithRealBroker(storeDir, small, finishingSteps(), 'clean', { transactionCheckInterval: 1000, transactionTimeOut: 1000 });
+  const after = await dumpWithEngine(engine, storeDir, small);
+  report.check('what was there is still there', recordDifferences(before, after), `${before.records.length} records`);
+  checkFinished(before, after);
+}
+
+async function theirsFinishedByUs() {
+  const storeDir = path.join(workDir, 'theirs-unfinished');
+  await writeWithRealBroker(storeDir, small, unfinishedPlan(), 'killed-at-once');
+  const before = await dumpWithEngine(engine, copyOf(storeDir, 'theirs-unfinished-before'), small);
+  await withBroker(
+    storeDir,
+    small,
+    async (broker) => {
+      broker.registerTransactionChecker(names.producerGroup, () => 'COMMIT');
+      const seen = new Set();
+      const consumer = await broker.subscribe({
+        group: 'finisher',
+        consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+        subscriptions: [names.orders, names.transactions].map((topic) => ({ topic, handler: (message) => void seen.add(message.msgId) })),
+      });
+      await until(() => seen.size >= 12, 60_000);
+      await consumer.close({ timeoutMs: 1000 });
+    },
+    { transaction: { transactionTimeoutMs: 1000, checkIntervalMs: 1000 } },
+  );
+  const after = await dumpWithEngine(engine, storeDir, small);
+  report.check('what was there is still there', recordDifferences(before, after), `${before.records.length} records`);
+  checkFinished(before, after);
+  const { dump: theirs } = await readWithRealBroker(storeDir, small, {});
+  report.check('the real broker sees it so, too', recordDifferences(after, theirs), `${after.records.length} records`);
+}
+
+const finishingSteps = () => [
+  { op: 'answerChecks', producerGroup: names.producerGroup, topic: names.transactions, state: 'COMMIT' },
+  ...[0, 1].map((queueId) => ({ op: 'awaitQueue', topic: names.orders, queueId, count: 4, timeoutMs: 60_000 })),
+  // Which queue a transaction went to is not known here: its check takes seconds, so all four have come when this is over.
+  { op: 'pause', ms: 15_000 },
+];
+
+/** Every pending message of `before` has been delivered once, not before its time; every open transaction has been committed once. */
+function checkFinished(before, after) {
+  const pending = before.records.filter((record) => record.topic === 'SCHEDULE_TOPIC_XXXX');
+  const halves = before.records.filter((record) => record.topic === 'RMQ_SYS_TRANS_HALF_TOPIC');
+  const arrivals = (record, topic) => after.records.filter((other) => other.topic === topic && other.properties.UNIQ_KEY === record.properties.UNIQ_KEY);
+  const delayMs = 30_000;
+  const differences = pending.flatMap((record) => {
+    const came = arrivals(record, names.orders);
+    if (came.length !== 1) {
+      return [`${record.properties.KEYS} came ${came.length} times`];
+    }
+    const waitedMs = came[0].storeTimestamp - record.storeTimestamp;
+    return waitedMs < delayMs ? [`${record.properties.KEYS} came after ${waitedMs} ms of ${delayMs}`] : [];
+  });
+  report.check('pending delayed messages came once, and not early', differences, `${pending.length} messages`);
+  if (pending.length === 0 || halves.length === 0) {
+    report.check('there was something to finish', ['nothing was pending']);
+  }
+  report.check(
+    'open transactions were asked about and committed once',
+    halves.flatMap((record) => {
+      const count = arrivals(record, names.transactions).length;
+      return count === 1 ? [] : [`${record.properties.KEYS} came ${count} times`];
+    }),
+    `${halves.length} transactions`,
+  );
+}
+
+async function backAndForth() {
+  const storeDir = path.join(workDir, 'turns');
+  let known = { records: [], queues: [] };
+  for (let turn = 0; turn < 6; turn++) {
+    const plan = turnPlan(turn);
+    const isOurs = turn % 2 === 0;
+    const ending = ['clean', 'killed'][Math.floor(turn / 2) % 2];
+    const results = isOurs
+      ? await writeWithEngine(engine, { storeDir, sizes: small }, plan)
+      : await writeWithRealBroker(storeDir, small, plan, ending);
+    const { dump: theirs } = await readWithRealBroker(copyOf(storeDir, `turn-${turn}`), small, { byClient: true });
+    const ours = await dumpWithEngine(engine, storeDir, small);
+    const who = isOurs ? 'ours' : `theirs, ${ending}`;
+    report.check(`turn ${turn + 1} (${who}): all that was there before is there`, recordDifferences(known, ours), `${known.records.length} records`);
+    report.check(`turn ${turn + 1}: both read the same`, [...recordDifferences(ours, theirs), ...queueDifferences(ours, theirs, { grown: true })], `${ours.records.length} records`);
+    const arrived = planDifferences(plan, results, theirs.delivered);
+    report.check(`turn ${turn + 1}: a Java consumer gets what was sent`, arrived.differences, `${arrived.checked} messages`);
+    report.check(`turn ${turn + 1}: nothing acknowledged is missing`, lostMessages(results, ours), `${results.length} acknowledgements`);
+    known = ours;
+  }
+}
+
+async function oneOwner() {
+  const storeDir = path.join(workDir, 'owned');
+  await writeWithEngine(engine, { storeDir, sizes: small }, [...turnPlan(0).filter((step) => step.op === 'topic')]);
+  let refusal;
+  await runRealBroker(
+    { ...requestFor(storeDir, small), command: 'open', holdUntilStdinCloses: true },
+    {
+      onSaid: async (word, child) => {
+        if (word !== 'DONE') {
+          return;
+        }
+        refusal = await withStore(engine, storeDir, small, async () => undefined).catch((error) => error);
+        child.stdin.end();
+      },
+    },
+  );
+  report.check('our engine refuses a store that a real broker has open', refusal?.code?.includes('LOCKED') ? [] : [`it said: ${refusal}`], refusal?.code);
+
+  const theirRefusal = await withStore(engine, storeDir, small, () =>
+    runRealBroker({ ...requestFor(storeDir, small), command: 'open' }).then(
+      () => undefined,
+      (error) => error,
+    ),
+  );
+  const isLockError = /Lock failed/.test(String(theirRefusal));
+  report.check('the real broker refuses a store that our engine has open', isLockError ? [] : [`it said: ${theirRefusal}`], 'Lock failed,MQ already started');
+}
+
+/** What both must agree on. */
+function compareAll(ours, theirs) {
+  report.check('every record is the same, field by field and byte by byte', recordDifferences(ours, theirs), `${ours.records.length} records`);
+  report.check('every queue is as long', queueDifferences(ours, theirs, { grown: true }), `${ours.queues.length} queues`);
+  report.check('topics', lineDifferences(ours.topics, theirs.topics, ['topic', 'readQueueNums', 'writeQueueNums', 'perm', 'order']), `${ours.topics.length}`);
+  report.check('groups', lineDifferences(ours.groups, theirs.groups, ['group', 'retryMaxTimes', 'retryQueueNums']), `${ours.groups.length}`);
+  report.check('consumer offsets', lineDifferences(ours.consumerOffsets, theirs.consumerOffsets, ['topicAtGroup', 'queueId', 'offset']), `${ours.consumerOffsets.length}`);
+  const theirLevels = new Map(theirs.delayOffsets.map(({ level, offset }) => [level, offset]));
+  report.check(
+    'delay levels stand at the same message, or further',
+    ours.delayOffsets.filter(({ level, offset }) => !(theirLevels.get(level) >= offset)).map((line) => `${JSON.stringify(line)}, there ${theirLevels.get(line.level)}`),
+    `${ours.delayOffsets.length}`,
+  );
+}
+
+async function checkTimes(storeDir, sizes, timeQueries) {
+  const differences = await withStore(engine, storeDir, sizes, async (store) => {
+    const found = [];
+    for (const { topic, queueId, timestampMs, lower } of timeQueries) {
+      const offset = await store.messages.offsetByTime(topic, queueId, timestampMs);
+      if (offset !== lower) {
+        found.push(`${topic} ${queueId} at ${timestampMs}: ours ${offset}, theirs ${lower}`);
+      }
+    }
+    return found;
+  });
+  report.check('both find the same offset for a time', differences, `${timeQueries.length} look-ups`);
+}
+
+async function writeWithRealBroker(storeDir, sizes, plan, ending, broker = {}) {
+  const planFile = path.join(scratchDir, 'plan.jsonl');
+  const results = path.join(scratchDir, 'results.jsonl');
+  writeFileSync(planFile, plan.map((step) => `${JSON.stringify(step)}\n`).join(''));
+  const request = { ...requestFor(storeDir, sizes, broker), command: 'write', plan: planFile, results };
+  if (ending === 'clean') {
+    await runRealBroker(request);
+  } else {
+    // Killed in the middle of sends, so that what lies behind the last acknowledgement is as it fell.
+    request.noise = { op: 'send', topic: names.plain, queueId: 0, tags: 'noise', body: Buffer.from('noise').toString('base64') };
+    const afterMs = ending === 'killed-at-once' ? 0 : 300;
+    await runRealBroker(request, { onSaid: (word, child) => word === 'NOISE' && setTimeout(() => child.kill('SIGKILL'), afterMs) });
+  }
+  return readLines(results);
+}
+
+/** Reads everything with the real broker, and kills it afterwards: what it would write at a stop is not wanted. */
+async function readWithRealBroker(storeDir, sizes, how) {
+  const out = path.join(scratchDir, `${path.basename(storeDir)}.out.jsonl`);
+  const { log } = await runRealBroker(
+    { ...requestFor(storeDir, sizes, { transactionCheckInterval: 600_000 }), command: 'read', out, ...how },
+    { onSaid: (word, child) => word === 'DONE' && child.kill('SIGKILL') },
+  );
+  return { dump: readJavaDump(out), log };
+}
+
+function requestFor(storeDir, sizes, broker = {}) {
+  return { storeDir, scratchDir, brokerName: 'broker-a', store: sizes.brokerConf, broker: { ...brokerSettings, ...broker } };
+}
+
+async function withBroker(storeDir, sizes, work, options = {}) {
+  const broker = new engine.EmbeddedBroker({ ...options, store: { path: storeDir, ...sizes.options } }, { logger: new engine.SilentLogger() });
+  await broker.start();
+  try {
+    return await work(broker);
+  } finally {
+    await broker.close();
+  }
+}
+
+function copyOf(storeDir, name) {
+  const copy = path.join(workDir, name);
+  cpSync(storeDir, copy, { recursive: true });
+  return copy;
+}
+
+async function until(condition, timeoutMs) {
+  const deadline = Date.now() + timeoutMs;
+  while (!condition() && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,33 @@
+import type { StoredRecord } from '../types/index.js';
+import type { Lane } from './lane.js';
+
+/** Learns how a handler has ended. */
+export interface SlotOwner {
+  handlerResolved(slot: HandlerSlot, value: unknown): void;
+  handlerRejected(slot: HandlerSlot, reason: unknown): void;
+}
+
+/**
+ * The place of one handler that is running on a promise. There are as many as run at the same time; they are used again and again, so that
+ * a message costs no closures.
+ */
+export class HandlerSlot {
+  lane: Lane | undefined;
+  number = 0;
+  record: StoredRecord | undefined;
+  /** Place in the dispatcher's list of busy slots. */
+  index = 0;
+  /** Given up: whatever the handler still answers counts no more, for its message is delivered again. */
+  abandoned = false;
+  readonly onResolved: (value: unknown) => void;
+  readonly onRejected: (reason: unknown) => void;
+
+  constructor(owner: SlotOwner) {
+    this.onResolved = (value) => {
+      if (!this.abandoned) owner.handlerResolved(this, value);
+    };
+    this.onRejected = (reason) => {
+      if (!this.abandoned) owner.handlerRejected(this, reason);
+    };
+  }
+}

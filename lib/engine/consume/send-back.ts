@@ -1,0 +1,35 @@
+import { deadLetterTopicOf, type StoredRecord } from '../types/index.js';
+import type { ConsumeRoom } from './consume-room.js';
+import { nameOf, stackOf, textOf } from './failure-log.js';
+
+/** Stores failed messages of a group for a later delivery, and says whether that worked. */
+export class SendBack {
+  readonly #room: Pick<ConsumeRoom, 'redelivery' | 'logger'>;
+  readonly #group: string;
+
+  constructor(room: Pick<ConsumeRoom, 'redelivery' | 'logger'>, group: string) {
+    this.#room = room;
+    this.#group = group;
+  }
+
+  /**
+   * Never rejects.
+   *
+   * @returns true when the message is stored again, so that the failed delivery is done; false when it must be kept
+   */
+  async store(record: StoredRecord, delayLevel: number, maxReconsumeTimes: number): Promise<boolean> {
+    const { redelivery, logger } = this.#room;
+    try {
+      const options = { group: this.#group, delayLevel, maxReconsumeTimes };
+      if ((await redelivery.sendBack(record, options)) === 'DEAD_LETTER') {
+        const topic = deadLetterTopicOf(this.#group);
+        logger.warn(`${nameOf(record, this.#group)} was the last: the message is a dead letter now, in topic "${topic}".`);
+      }
+      return true;
+    } catch (error) {
+      const message = `${nameOf(record, this.#group)} could not be stored for a retry, it is kept and handled again: ${textOf(error)}`;
+      logger.error(message, stackOf(error));
+      return false;
+    }
+  }
+}

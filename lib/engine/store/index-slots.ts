@@ -1,0 +1,84 @@
+import { INDEX_SLOT_BYTES } from './index-file-format.js';
+import { writeInt32 } from './record-format.js';
+
+/** Slots that are written together: 16 KiB. */
+const CHUNK_SLOTS = 4096;
+/** Most chunks of one write: 1 MiB, which is copied without a pause. */
+const MAX_RUN_CHUNKS = 64;
+const LOAD_BYTES = 1024 * 1024;
+
+/**
+ * The slots of the index file that is being written, in memory: each key changes a slot of its own, and writing every one to its place on the disk would
+ * cost more than the message itself. They go to the disk now and then, and when the file is finished.
+ */
+export class SlotTable {
+  /** As on disk, big-endian. Pages that no key has touched take no memory. */
+  readonly #bytes: Buffer;
+  /** 1 for each chunk that the disk does not have as it is here. */
+  readonly #dirty: Uint8Array;
+
+  constructor(slotNum: number) {
+    this.#bytes = Buffer.alloc(slotNum * INDEX_SLOT_BYTES);
+    this.#dirty = new Uint8Array(Math.ceil(slotNum / CHUNK_SLOTS));
+  }
+
+  /** @param read fills the buffer with what the disk holds from that slot on */
+  static async load(slotNum: number, read: (target: Buffer, firstSlot: number) => Promise<void>): Promise<SlotTable> {
+    const table = new SlotTable(slotNum);
+    for (let at = 0; at < table.#bytes.length; at += LOAD_BYTES) {
+      await read(table.#bytes.subarray(at, at + LOAD_BYTES), at / INDEX_SLOT_BYTES);
+    }
+    return table;
+  }
+
+  get(slot: number): number {
+    const bytes = this.#bytes;
+    const at = slot * INDEX_SLOT_BYTES;
+    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  }
+
+  set(slot: number, entryNumber: number): void {
+    writeInt32(this.#bytes, entryNumber, slot * INDEX_SLOT_BYTES);
+    this.#dirty[Math.floor(slot / CHUNK_SLOTS)] = 1;
+  }
+
+  /**
+   * Writes the slots as they were when the file had the entries below `indexCount`. Later entries go on coming in meanwhile; the disk must not name
+   * them before it has them.
+   *
+   * @param previousOf the entry before a later one, in its slot
+   */
+  async save(
+    indexCount: number,
+    previousOf: (entryNumber: number) => number,
+    write: (bytes: Buffer, firstSlot: number) => Promise<void>,
+  ): Promise<void> {
+    const dirty = this.#dirty;
+    for (let chunk = 0; chunk < dirty.length; chunk++) {
+      if (dirty[chunk] === 0) continue;
+      const start = chunk;
+      while (chunk < dirty.length && dirty[chunk] === 1 && chunk - start < MAX_RUN_CHUNKS) dirty[chunk++] = 0;
+      try {
+        await write(this.#copyAsOf(indexCount, previousOf, start, chunk), start * CHUNK_SLOTS);
+      } catch (error) {
+        dirty.fill(1, start, chunk);
+        throw error;
+      }
+      chunk--;
+    }
+  }
+
+  #copyAsOf(indexCount: number, previousOf: (entryNumber: number) => number, start: number, end: number): Buffer {
+    const chunkBytes = CHUNK_SLOTS * INDEX_SLOT_BYTES;
+    const copy = Buffer.from(this.#bytes.subarray(start * chunkBytes, end * chunkBytes));
+    for (let at = 0; at < copy.length; at += INDEX_SLOT_BYTES) {
+      const slot = start * CHUNK_SLOTS + at / INDEX_SLOT_BYTES;
+      let entryNumber = this.get(slot);
+      if (entryNumber < indexCount) continue;
+      while (entryNumber >= indexCount) entryNumber = previousOf(entryNumber);
+      writeInt32(copy, entryNumber, at);
+      this.#dirty[Math.floor(slot / CHUNK_SLOTS)] = 1;
+    }
+    return copy;
+  }
+}
