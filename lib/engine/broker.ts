@@ -213,6 +213,11 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       storeHost: options.storeHost,
       schedule: toScheduled,
       prepare: (draft, producerGroup) => transactions.prepare(draft, producerGroup),
+      abandon: (transactionId) => {
+        transactions.end(transactionId, 'ROLLBACK').catch((error: unknown) => {
+          this.#logger.warn(`Transaction ${transactionId} could not be rolled back and is asked about: ${String(error)}`);
+        });
+      },
     });
     return {
       store,

@@ -39,6 +39,8 @@ export interface ProducerParts {
   readonly schedule: (draft: RecordDraft, delayLevel: number) => RecordDraft;
   /** Stores a half message. */
   readonly prepare: (draft: RecordDraft, producerGroup: string) => Promise<AppendedRecord & { transactionId: string }>;
+  /** Rolls back a half message whose sender has given up. */
+  readonly abandon: (transactionId: string) => void;
 }
 
 /** The way of a message into the store: checked, given an id and a queue, appended, acknowledged. */
@@ -92,6 +94,8 @@ export class MessageProducer {
         this.#parts.prepare(draft, producerGroup).then(
           (record) => {
             pending.transactionId = record.transactionId;
+            // Whoever sent it was told of a timeout, so no local transaction will ever run for it.
+            if (pending.isDone) this.#parts.abandon(record.transactionId);
             pending.onStored(record);
           },
           (error: unknown) => pending.onFailed(error),

@@ -13,3 +13,4 @@ export {
   tableOf,
   type DataVersion,
 } from './data-version.js';
+export { redraft } from './redraft.js';

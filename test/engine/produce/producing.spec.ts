@@ -46,6 +46,7 @@ describe('producing', () => {
       storeHost: store.options.storeHost,
       schedule: toScheduled,
       prepare: () => Promise.reject(new Error('no transactions here')),
+      abandon: () => undefined,
     });
   };
   const send = (message: Partial<Message>, timeoutMs?: number): ReturnType<MessageProducer['send']> =>

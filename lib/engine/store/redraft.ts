@@ -1,5 +1,5 @@
 import { Property, type RecordDraft, type StoredRecord } from '../types/index.js';
-import { findProperty } from '../store/index.js';
+import { findProperty } from './message-properties.js';
 
 /**
  * A stored record as a draft for another queue. The body stays as stored: a compressed one keeps its bytes and the bits of its
