@@ -13,7 +13,7 @@ import {
   SystemRandom,
 } from './io/index.js';
 import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
-import { openStore, type OpenStore } from './store/index.js';
+import { offsetMessageIds, openStore, type OpenStore } from './store/index.js';
 import { resolveSubscription } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
 import type {
@@ -210,7 +210,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
       compressor: new BodyCompressor(options.compressMsgBodyOverBytes),
       brokerName: options.brokerName,
-      storeHost: options.storeHost,
+      offsetMsgId: offsetMessageIds(options.storeHost),
       schedule: toScheduled,
       prepare: (draft, producerGroup) => transactions.prepare(draft, producerGroup),
       abandon: (transactionId) => {

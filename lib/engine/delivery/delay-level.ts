@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../../errors/index.js';
 import { HALF_TOPIC, Property, SCHEDULE_TOPIC, type RecordDraft, type StoredRecord } from '../types/index.js';
 import { findProperty, formatProperties, parseProperties } from '../store/index.js';
-import { redraft } from '../store/redraft.js';
+import { redraft } from '../store/index.js';
 
 /** RocketMQ's `messageDelayLevel`: level 1 is the first of the list. */
 export const DEFAULT_MESSAGE_DELAY_LEVEL = '1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h';

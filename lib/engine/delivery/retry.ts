@@ -10,7 +10,7 @@ import {
   type StoredRecord,
 } from '../types/index.js';
 import { toScheduled, type DelayLevelTable } from './delay-level.js';
-import { redraft } from '../store/redraft.js';
+import { redraft } from '../store/index.js';
 
 /** The first retry of a message waits for this level, each further one for the next level (10 s, 30 s, 1 m, … 2 h). */
 const FIRST_RETRY_LEVEL = 3;

@@ -4,9 +4,9 @@ import { RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
 import { checkSendableTopic } from './names.js';
 import { RESERVED_PROPERTIES } from './reserved-properties.js';
 
-/** What separates properties in their text form; neither may stand in a name or value. */
+/** What separates properties in their text form, and what a torn write is known by; none may stand in a name or value. */
 // eslint-disable-next-line no-control-regex
-const SEPARATOR = /[\u0001\u0002]/;
+const FORBIDDEN_CHARACTER = /[\u0000-\u0002]/;
 
 export interface MessageLimits {
   readonly maxBodyBytes: number;
@@ -102,8 +102,12 @@ function checkProperties(properties: Readonly<Record<string, string>>): void {
 function checkText(field: string, value: unknown): void {
   if (typeof value !== 'string') refuse(field, value, 'it must be a text');
   if (value.trim() === '') refuse(field, value, 'it must not be blank');
-  if (SEPARATOR.test(value))
-    refuse(field, value, 'it must not hold the characters U+0001 and U+0002, which separate properties');
+  if (FORBIDDEN_CHARACTER.test(value))
+    refuse(
+      field,
+      value,
+      'it must not hold the characters U+0000, U+0001 and U+0002, which have a meaning in the store',
+    );
 }
 
 function refuse(field: string, value: unknown, reason: string): never {

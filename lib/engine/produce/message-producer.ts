@@ -18,14 +18,14 @@ import { draftOf } from './message-draft.js';
 import { checkSendableTopic } from './names.js';
 import type { RequestTable } from './request-table.js';
 import { SendDeadlines } from './send-deadlines.js';
-import { SendInFlight } from './send-in-flight.js';
+import { SendInFlight, type BrokerIdentity } from './send-in-flight.js';
 import type { TopicRoute } from './topic-route.js';
 import type { UniqueIds } from './unique-id.js';
 
 /** RocketMQ: `sendMsgTimeout`. */
 const DEFAULT_SEND_TIMEOUT_MS = 3000;
 
-export interface ProducerParts {
+export interface ProducerParts extends BrokerIdentity {
   readonly store: MessageStore;
   readonly clock: Clock;
   readonly route: TopicRoute;
@@ -33,8 +33,6 @@ export interface ProducerParts {
   readonly limits: MessageLimits;
   readonly compressor: BodyCompressor;
   readonly requests: RequestTable;
-  readonly brokerName: string;
-  readonly storeHost: Uint8Array;
   /** Turns a draft into one that waits for a delay level. */
   readonly schedule: (draft: RecordDraft, delayLevel: number) => RecordDraft;
   /** Stores a half message. */

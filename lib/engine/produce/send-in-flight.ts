@@ -1,12 +1,12 @@
 import { SendTimeoutError } from '../../errors/index.js';
-import { offsetMessageId } from '../store/index.js';
 import type { AppendedRecord, AppendWaiter, SendResult } from '../types/index.js';
 import type { PendingSend } from './send-deadlines.js';
 
 /** What every answer says of the broker. */
 export interface BrokerIdentity {
   readonly brokerName: string;
-  readonly storeHost: Uint8Array;
+  /** The offset message id of a record. */
+  readonly offsetMsgId: (physicalOffset: number) => string;
 }
 
 /** One send between its call and its answer. */
@@ -40,12 +40,12 @@ export class SendInFlight implements AppendWaiter, PendingSend {
   }
 
   onStored(record: AppendedRecord): void {
-    this.#answer(offsetMessageId(this.#broker.storeHost, record.physicalOffset), record.queueOffset);
+    this.#answer(this.#broker.offsetMsgId(record.physicalOffset), record.queueOffset);
   }
 
   /** All messages of a batch are stored. @param records in the order of the messages */
   onBatchStored(records: readonly AppendedRecord[]): void {
-    const offsetIds = records.map((record) => offsetMessageId(this.#broker.storeHost, record.physicalOffset));
+    const offsetIds = records.map((record) => this.#broker.offsetMsgId(record.physicalOffset));
     this.#answer(offsetIds.join(','), records[0]!.queueOffset);
   }
 

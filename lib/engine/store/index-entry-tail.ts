@@ -1,13 +1,8 @@
+import type { EntryBytes } from './index-entry-page.js';
 import { INDEX_ENTRY_BYTES, readEntryPrevious, writeIndexEntry } from './index-file-format.js';
 
 /** Entries of one block: 64 KiB. */
 const BLOCK_ENTRIES = 3276;
-
-/** An entry's bytes: those of a whole block, and where the entry begins in them. */
-export interface EntryBytes {
-  readonly bytes: Buffer;
-  readonly at: number;
-}
 
 /** The youngest entries of an index file, as they will lie on the disk: those that are not there yet, and some that are. */
 export class EntryTail {

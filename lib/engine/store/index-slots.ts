@@ -46,7 +46,7 @@ export class SlotTable {
    * Writes the slots as they were when the file had the entries below `indexCount`. Later entries go on coming in meanwhile; the disk must not name
    * them before it has them.
    *
-   * @param previousOf the entry before a later one, in its slot
+   * @param previousOf the entry before a later one, in its slot; 0: none
    */
   async save(
     indexCount: number,
@@ -54,17 +54,16 @@ export class SlotTable {
     write: (bytes: Buffer, firstSlot: number) => Promise<void>,
   ): Promise<void> {
     const dirty = this.#dirty;
-    for (let chunk = 0; chunk < dirty.length; chunk++) {
-      if (dirty[chunk] === 0) continue;
-      const start = chunk;
-      while (chunk < dirty.length && dirty[chunk] === 1 && chunk - start < MAX_RUN_CHUNKS) dirty[chunk++] = 0;
+    for (let start = dirty.indexOf(1); start >= 0; start = dirty.indexOf(1, start)) {
+      let end = start;
+      while (end < dirty.length && dirty[end] === 1 && end - start < MAX_RUN_CHUNKS) dirty[end++] = 0;
       try {
-        await write(this.#copyAsOf(indexCount, previousOf, start, chunk), start * CHUNK_SLOTS);
+        await write(this.#copyAsOf(indexCount, previousOf, start, end), start * CHUNK_SLOTS);
       } catch (error) {
-        dirty.fill(1, start, chunk);
+        dirty.fill(1, start, end);
         throw error;
       }
-      chunk--;
+      start = end;
     }
   }
 

@@ -65,6 +65,10 @@ export function checkRecord(
   if (topicBytes < 0 || propertiesLengthAt + 2 > recordEnd) return invalid(`impossible topic length ${topicBytes}`);
   const propertiesBytes = bytes.readInt16BE(propertiesLengthAt);
   if (propertiesLengthAt + 2 + propertiesBytes !== recordEnd) return invalid('the lengths of its parts do not add up');
+  const topicAt = topicLengthAt + topicLengthBytes;
+  if (holdsZero(bytes, topicAt, propertiesLengthAt) || holdsZero(bytes, propertiesLengthAt + 2, recordEnd)) {
+    return invalid('topic or properties were not written whole');
+  }
   const statedOffset = readInt64(bytes, at + RecordField.PHYSICAL_OFFSET);
   if (statedOffset !== physicalOffset) return invalid(`record says that it lies at ${statedOffset}`);
   const bodyAt = bodyLengthAt + 4;
@@ -72,6 +76,16 @@ export function checkRecord(
     return invalid('body checksum does not match');
   }
   return { kind: 'record', sizeBytes };
+}
+
+/**
+ * RocketMQ's checksum covers the body alone. What a torn write leaves out reads as zero, and neither a topic nor properties ever hold the character U+0000, so
+ * this finds a record whose end did not get to the disk.
+ */
+function holdsZero(bytes: Buffer, from: number, to: number): boolean {
+  if (from >= to) return false;
+  const at = bytes.indexOf(0, from);
+  return at >= 0 && at < to;
 }
 
 function invalid(reason: string): RecordCheck {

@@ -181,8 +181,21 @@ export class StoredMessage implements StoredRecord {
 
 /** Address and port, then the offset in the commit log, in upper-case hex (`MessageDecoder.createMessageId`). */
 export function offsetMessageId(storeHost: Uint8Array, physicalOffset: number): string {
-  const host = Buffer.from(storeHost).toString('hex').toUpperCase();
-  return host + physicalOffset.toString(16).toUpperCase().padStart(16, '0');
+  return hostPrefixOf(storeHost) + hexOffset(physicalOffset);
+}
+
+/** Makes the ids of one broker's records: what is the same in all of them is computed once. */
+export function offsetMessageIds(storeHost: Uint8Array): (physicalOffset: number) => string {
+  const prefix = hostPrefixOf(storeHost);
+  return (physicalOffset) => prefix + hexOffset(physicalOffset);
+}
+
+function hostPrefixOf(storeHost: Uint8Array): string {
+  return Buffer.from(storeHost).toString('hex').toUpperCase();
+}
+
+function hexOffset(physicalOffset: number): string {
+  return physicalOffset.toString(16).toUpperCase().padStart(16, '0');
 }
 
 /** `127.0.0.1:10911`, `[::1]:10911`. */

@@ -9,7 +9,7 @@ import {
   type StoredRecord,
 } from '../types/index.js';
 import { PendingHalf } from './pending-half.js';
-import { redraft } from '../store/redraft.js';
+import { redraft } from '../store/index.js';
 
 // What a half message is as a record, and what becomes of it (RocketMQ: TransactionalMessageBridge, EndTransactionProcessor).
 

@@ -10,6 +10,7 @@ import {
   TopicRoute,
   UniqueIds,
 } from '../../../lib/engine/produce/index.js';
+import { offsetMessageIds } from '../../../lib/engine/store/index.js';
 import type { Message, MessageExt, PullBatch } from '../../../lib/engine/types/index.js';
 import {
   MessageIllegalError,
@@ -43,7 +44,7 @@ describe('producing', () => {
       compressor: new BodyCompressor(4096),
       requests,
       brokerName: 'broker-a',
-      storeHost: store.options.storeHost,
+      offsetMsgId: offsetMessageIds(store.options.storeHost),
       schedule: toScheduled,
       prepare: () => Promise.reject(new Error('no transactions here')),
       abandon: () => undefined,

@@ -255,7 +255,11 @@ final class PlanWriter {
     if (producer == null) {
       producer = new DefaultMQProducer(PRODUCER_GROUP + "_" + name);
       producer.setNamesrvAddr(broker.nameServerAddress());
-      producer.setCompressType(CompressionType.of(name));
+      if (name.equals("NONE")) {
+        producer.setCompressMsgBodyOverHowmuch(Integer.MAX_VALUE);
+      } else {
+        producer.setCompressType(CompressionType.of(name));
+      }
       producer.setSendMsgTimeout(10_000);
       // A send that is repeated after a timeout would put in a second message that the plan does not know of.
       producer.setRetryTimesWhenSendFailed(0);
