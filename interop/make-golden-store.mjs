@@ -1,9 +1,23 @@
 // Makes test/fixtures/golden-store: stores written by a real Apache RocketMQ broker, and what that broker then finds in them. Needs Java and Maven.
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, closeSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  closeSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { format } from 'prettier';
+import { linesOfKind, readLines } from './lib/engine-side.mjs';
 import { goldenPlan, names } from './lib/plan.mjs';
 import { buildRealBroker, realBrokerVersion, runRealBroker, whatIsMissing } from './lib/real-broker.mjs';
 
@@ -31,16 +45,16 @@ rmSync(fixtureDir, { recursive: true, force: true });
 mkdirSync(fixtureDir, { recursive: true });
 try {
   const cleanDir = await writeStore('clean');
-  pack('clean', 'a clean stop', cleanDir);
+  await pack('clean', 'a clean stop', cleanDir);
   await readStore('clean', cleanDir);
 
   const killedDir = await writeStore('killed');
-  pack('killed', 'kill -9', killedDir);
+  await pack('killed', 'kill -9', killedDir);
   const found = await readStore('killed', killedDir);
 
   // A killed process leaves whole records, for its pages outlive it. A power cut does not: the last record is torn.
   tearLastRecord(killedDir, found);
-  pack('torn', 'kill -9, and then the last record was torn by hand', killedDir);
+  await pack('torn', 'kill -9, and then the last record was torn by hand', killedDir);
   await readStore('torn', killedDir);
 } finally {
   rmSync(workDir, { recursive: true, force: true });
@@ -49,7 +63,12 @@ try {
 async function writeStore(variant) {
   const storeDir = path.join(workDir, variant);
   const plan = path.join(workDir, 'plan.jsonl');
-  const write = { ...requestFor(storeDir), command: 'write', plan, results: path.join(workDir, `${variant}-results.jsonl`) };
+  const write = {
+    ...requestFor(storeDir),
+    command: 'write',
+    plan,
+    results: path.join(workDir, `${variant}-results.jsonl`),
+  };
   if (variant === 'clean') {
     writePlan(plan, goldenPlan());
     await runRealBroker(write);
@@ -57,7 +76,14 @@ async function writeStore(variant) {
   }
   // The broker writes consumer and delay offsets for the first time after ten seconds; without the pause they would not be there.
   writePlan(plan, [...goldenPlan(), { op: 'pause', ms: 12_000 }]);
-  write.noise = { op: 'send', topic: names.orders, queueId: 1, tags: 'noise', keys: 'noise', body: Buffer.from('noise '.repeat(20)).toString('base64') };
+  write.noise = {
+    op: 'send',
+    topic: names.orders,
+    queueId: 1,
+    tags: 'noise',
+    keys: 'noise',
+    body: Buffer.from('noise '.repeat(20)).toString('base64'),
+  };
   await runRealBroker(write, {
     onSaid: (word, child) => word === 'NOISE' && setTimeout(() => child.kill('SIGKILL'), 40),
   });
@@ -85,7 +111,9 @@ async function readStore(variant, storeDir) {
 }
 
 function tearLastRecord(storeDir, found) {
-  const last = found.filter((line) => line.kind === 'record').reduce((left, right) => (left.physicalOffset > right.physicalOffset ? left : right));
+  const last = found
+    .filter((line) => line.kind === 'record')
+    .reduce((left, right) => (left.physicalOffset > right.physicalOffset ? left : right));
   const fileStart = last.physicalOffset - (last.physicalOffset % store.mappedFileSizeCommitLog);
   const file = openSync(path.join(storeDir, 'commitlog', String(fileStart).padStart(20, '0')), 'r+');
   const tornBytes = Math.floor(last.sizeBytes / 2);
@@ -94,7 +122,7 @@ function tearLastRecord(storeDir, found) {
 }
 
 /** One file with the parts of all files that are not zero, and a list of where they belong. */
-function pack(variant, endedBy, storeDir) {
+async function pack(variant, endedBy, storeDir) {
   const files = [];
   const parts = [];
   let at = 0;
@@ -112,16 +140,20 @@ function pack(variant, endedBy, storeDir) {
     });
   }
   writeFileSync(path.join(fixtureDir, `${variant}.bin.gz`), gzipSync(Buffer.concat(parts), { level: 9 }));
-  const listing = files.map((file) => `    ${JSON.stringify(file)}`).join(',\n');
-  const head = { madeBy: `Apache RocketMQ ${realBrokerVersion()}`, endedBy, brokerConf: store };
-  writeFileSync(path.join(fixtureDir, `${variant}.files.json`), `{\n  "about": ${JSON.stringify(head)},\n  "files": [\n${listing}\n  ]\n}\n`);
+  const about = { madeBy: `Apache RocketMQ ${realBrokerVersion()}`, endedBy, brokerConf: store };
+  await writeJson(`${variant}.files.json`, { about, files });
+}
+
+async function writeJson(name, content) {
+  const text = await format(JSON.stringify(content), { parser: 'json', printWidth: 120 });
+  writeFileSync(path.join(fixtureDir, name), text);
 }
 
 function filesUnder(dir) {
   return readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(dir, path.join(entry.parentPath, entry.name)))
-    .sort();
+    .toSorted();
 }
 
 function nonZeroExtents(file) {
@@ -137,7 +169,7 @@ function nonZeroExtents(file) {
       }
       const bytes = Buffer.from(page.subarray(0, length));
       if (bytes.some((byte) => byte !== 0)) {
-        extents.push({ offset, bytes });
+        append(extents, { offset, bytes });
       }
     }
   } finally {
@@ -145,9 +177,19 @@ function nonZeroExtents(file) {
   }
 }
 
+/** Pages side by side are one extent. */
+function append(extents, { offset, bytes }) {
+  const last = extents.at(-1);
+  if (last !== undefined && last.offset + last.bytes.length === offset) {
+    last.bytes = Buffer.concat([last.bytes, bytes]);
+  } else {
+    extents.push({ offset, bytes });
+  }
+}
+
 /** What the real broker read: one line per thing, sorted, so that a new fixture shows its differences. */
 function writeExpected(variant, found, results) {
-  const of = (kind) => found.filter((line) => line.kind === kind).map(({ kind: _, ...rest }) => rest);
+  const of = (kind) => linesOfKind(found, kind);
   const lists = {
     store: of('store').map(({ minPhyOffset, maxPhyOffset }) => ({ minPhyOffset, maxPhyOffset })),
     topics: sorted(of('topic'), (line) => line.topic),
@@ -160,7 +202,9 @@ function writeExpected(variant, found, results) {
     keyQueries: of('keyQuery'),
     timeQueries: of('timeQuery'),
     sent: results.filter((line) => !line.id.startsWith('noise')),
-    acknowledgedNoise: results.filter((line) => line.id.startsWith('noise')).map(({ queueId, queueOffset, msgId }) => ({ queueId, queueOffset, msgId })),
+    acknowledgedNoise: results
+      .filter((line) => line.id.startsWith('noise'))
+      .map(({ queueId, queueOffset, msgId }) => ({ queueId, queueOffset, msgId })),
   };
   const text = Object.entries(lists)
     .map(([name, lines]) => `  "${name}": [\n${lines.map((line) => `    ${JSON.stringify(line)}`).join(',\n')}\n  ]`)
@@ -169,12 +213,5 @@ function writeExpected(variant, found, results) {
 }
 
 function sorted(lines, key) {
-  return lines.sort((left, right) => (key(left) < key(right) ? -1 : 1));
-}
-
-function readLines(file) {
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line));
+  return lines.toSorted((left, right) => (key(left) < key(right) ? -1 : 1));
 }

@@ -17,7 +17,15 @@ import {
   queueFileDifferences,
   recordDifferences,
 } from './lib/compare.mjs';
-import { dumpWithEngine, fileSizes, loadEngine, readJavaDump, readLines, sha256, withStore } from './lib/engine-side.mjs';
+import {
+  dumpWithEngine,
+  fileSizes,
+  loadEngine,
+  readJavaDump,
+  readLines,
+  sha256,
+  withStore,
+} from './lib/engine-side.mjs';
 import { writeWithEngine } from './lib/engine-writer.mjs';
 import { longPlan, names, turnPlan, unfinishedPlan } from './lib/plan.mjs';
 import { buildRealBroker, realBrokerVersion, runRealBroker, whatIsMissing } from './lib/real-broker.mjs';
@@ -81,15 +89,25 @@ async function oursToTheirs() {
   const plan = longPlan({ seed: 1, messages: Number(args.messages), foreign: false });
   const startedMs = performance.now();
   const results = await writeWithEngine(engine, { storeDir, sizes: large }, plan);
-  report.figure(`our engine wrote ${results.length} messages in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  report.figure(
+    `our engine wrote ${results.length} messages in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
+  );
   const ours = await dumpWithEngine(engine, storeDir, large);
   const untouched = copyOf(storeDir, 'ours-untouched');
 
   const { dump: theirs } = await readWithRealBroker(storeDir, large, { byClient: true, byTime: true });
   compareAll(ours, theirs);
   const arrived = planDifferences(plan, results, theirs.delivered);
-  report.check('a Java consumer gets what was sent: body, topic, tag, keys, properties, flag, id', arrived.differences, `${arrived.checked} messages`);
-  report.check('no acknowledged message is missing', lostMessages(results, theirs), `${results.length} acknowledgements`);
+  report.check(
+    'a Java consumer gets what was sent: body, topic, tag, keys, properties, flag, id',
+    arrived.differences,
+    `${arrived.checked} messages`,
+  );
+  report.check(
+    'no acknowledged message is missing',
+    lostMessages(results, theirs),
+    `${results.length} acknowledgements`,
+  );
   const wantedOffsets = plan
     .filter((step) => step.op === 'commitOffset')
     .map(({ group, topic, queueId, offset }) => ({ topicAtGroup: `${topic}@${group}`, queueId, offset }));
@@ -106,7 +124,11 @@ async function oursToTheirs() {
 async function checkDerivedFiles(untouched) {
   const withIndex = copyOf(untouched, 'ours-index');
   const { dump: indexed } = await readWithRealBroker(withIndex, large, { byKey: true });
-  report.check('a look-up by key finds our messages in our index', keyQueryDifferences(indexed), `${indexed.keyQueries.length} keys`);
+  report.check(
+    'a look-up by key finds our messages in our index',
+    keyQueryDifferences(indexed),
+    `${indexed.keyQueries.length} keys`,
+  );
 
   const rebuilt = copyOf(untouched, 'ours-rebuilt');
   for (const derived of ['consumequeue', 'index', 'checkpoint']) {
@@ -115,23 +137,41 @@ async function checkDerivedFiles(untouched) {
   writeFileSync(path.join(rebuilt, 'abort'), '1');
   const { dump } = await readWithRealBroker(rebuilt, large, { byKey: true });
   const files = queueFileDifferences(untouched, rebuilt);
-  report.check('the queue files that it makes from our log are ours, byte for byte', files.differences, `${files.bytes} bytes`);
-  report.check('with "abort" there and no checkpoint it indexes our whole log', keyQueryDifferences(dump), `${dump.keyQueries.length} keys`);
+  report.check(
+    'the queue files that it makes from our log are ours, byte for byte',
+    files.differences,
+    `${files.bytes} bytes`,
+  );
+  report.check(
+    'with "abort" there and no checkpoint it indexes our whole log',
+    keyQueryDifferences(dump),
+    `${dump.keyQueries.length} keys`,
+  );
 }
 
 async function theirsToOurs(ending) {
   const storeDir = path.join(workDir, `theirs-${ending}`);
   const plan = longPlan({ seed: 2, messages: Number(args.messages), foreign: true });
   const results = await writeWithRealBroker(storeDir, large, plan, ending);
-  report.figure(`the real broker wrote ${results.length} messages and was ${ending === 'clean' ? 'stopped' : 'killed'}`);
+  report.figure(
+    `the real broker wrote ${results.length} messages and was ${ending === 'clean' ? 'stopped' : 'killed'}`,
+  );
   const untouched = copyOf(storeDir, `theirs-${ending}-untouched`);
-  const { dump: theirs } = await readWithRealBroker(copyOf(storeDir, `theirs-${ending}-read`), large, { byClient: true, byTime: true });
+  const { dump: theirs } = await readWithRealBroker(copyOf(storeDir, `theirs-${ending}-read`), large, {
+    byClient: true,
+    byTime: true,
+  });
 
   const ours = await dumpWithEngine(engine, storeDir, large);
   for (const warning of ours.warnings) {
     report.figure(`our engine said: ${warning}`);
   }
-  compareAll(onlyWhatWasWritten(theirs, ours), ours);
+  compareAll(onlyWhatWasWritten(theirs, ending), ours);
+  report.check(
+    'nothing is there that the real broker has not',
+    recordDifferences(ours, theirs),
+    `${ours.records.length} records`,
+  );
   report.check('no acknowledged message is missing', lostMessages(results, ours), `${results.length} acknowledgements`);
   await checkTimes(storeDir, large, theirs.timeQueries);
   await checkConsumption(storeDir, theirs);
@@ -142,7 +182,11 @@ async function theirsToOurs(ending) {
   }
   await withStore(engine, rebuilt, large, async () => undefined);
   const files = queueFileDifferences(untouched, rebuilt);
-  report.check('the queue files that we make from its log are its, byte for byte', files.differences, `${files.bytes} bytes`);
+  report.check(
+    'the queue files that we make from its log are its, byte for byte',
+    files.differences,
+    `${files.bytes} bytes`,
+  );
 }
 
 /** A new group of ours gets every message of the user's topics, as the Java consumer did. */
@@ -151,7 +195,9 @@ async function checkConsumption(storeDir, theirs) {
   const copy = copyOf(storeDir, `${path.basename(storeDir)}-consumed`);
   const topics = [names.plain, names.orders, names.transactions, names.longTopic];
   const wanted = new Map(
-    theirs.delivered.filter((message) => topics.includes(message.topic)).map((message) => [`${message.topic} ${message.queueId} ${message.queueOffset}`, message]),
+    theirs.delivered
+      .filter((message) => topics.includes(message.topic))
+      .map((message) => [`${message.topic} ${message.queueId} ${message.queueOffset}`, message]),
   );
   const differences = [];
   let lastOffsets = new Map();
@@ -168,7 +214,13 @@ async function checkConsumption(storeDir, theirs) {
     if (other === undefined) {
       return;
     }
-    const got = { msgId: message.msgId, tags: message.tags, keys: message.keys, bodySha256: sha256(message.body), reconsumeTimes: message.reconsumeTimes };
+    const got = {
+      msgId: message.msgId,
+      tags: message.tags,
+      keys: message.keys,
+      bodySha256: sha256(message.body),
+      reconsumeTimes: message.reconsumeTimes,
+    };
     for (const [field, value] of Object.entries(got)) {
       if (value !== other[field]) {
         differences.push(`${place} ${field}: ${value}, the Java consumer got ${other[field]}`);
@@ -179,7 +231,11 @@ async function checkConsumption(storeDir, theirs) {
     const consumer = await broker.subscribe({
       group: 'newcomer',
       consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
-      subscriptions: topics.map((topic) => ({ topic, consumeMode: 'ORDERLY', handler: (message) => onMessage(topic, message) })),
+      subscriptions: topics.map((topic) => ({
+        topic,
+        consumeMode: 'ORDERLY',
+        handler: (message) => onMessage(topic, message),
+      })),
     });
     await until(() => missingPlaces.size === 0, 120_000);
     await consumer.close({ timeoutMs: 5000 });
@@ -192,7 +248,10 @@ async function oursFinishedByThem() {
   const storeDir = path.join(workDir, 'ours-unfinished');
   await writeWithEngine(engine, { storeDir, sizes: small }, unfinishedPlan());
   const before = await dumpWithEngine(engine, storeDir, small);
-  await writeWithRealBroker(storeDir, small, finishingSteps(), 'clean', { transactionCheckInterval: 1000, transactionTimeOut: 1000 });
+  await writeWithRealBroker(storeDir, small, finishingSteps(), 'clean', {
+    transactionCheckInterval: 1000,
+    transactionTimeOut: 1000,
+  });
   const after = await dumpWithEngine(engine, storeDir, small);
   report.check('what was there is still there', recordDifferences(before, after), `${before.records.length} records`);
   checkFinished(before, after);
@@ -211,7 +270,10 @@ async function theirsFinishedByUs() {
       const consumer = await broker.subscribe({
         group: 'finisher',
         consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
-        subscriptions: [names.orders, names.transactions].map((topic) => ({ topic, handler: (message) => void seen.add(message.msgId) })),
+        subscriptions: [names.orders, names.transactions].map((topic) => ({
+          topic,
+          handler: (message) => void seen.add(message.msgId),
+        })),
       });
       await until(() => seen.size >= 12, 60_000);
       await consumer.close({ timeoutMs: 1000 });
@@ -236,7 +298,8 @@ const finishingSteps = () => [
 function checkFinished(before, after) {
   const pending = before.records.filter((record) => record.topic === 'SCHEDULE_TOPIC_XXXX');
   const halves = before.records.filter((record) => record.topic === 'RMQ_SYS_TRANS_HALF_TOPIC');
-  const arrivals = (record, topic) => after.records.filter((other) => other.topic === topic && other.properties.UNIQ_KEY === record.properties.UNIQ_KEY);
+  const arrivals = (record, topic) =>
+    after.records.filter((other) => other.topic === topic && other.properties.UNIQ_KEY === record.properties.UNIQ_KEY);
   const delayMs = 30_000;
   const differences = pending.flatMap((record) => {
     const came = arrivals(record, names.orders);
@@ -273,32 +336,56 @@ async function backAndForth() {
     const { dump: theirs } = await readWithRealBroker(copyOf(storeDir, `turn-${turn}`), small, { byClient: true });
     const ours = await dumpWithEngine(engine, storeDir, small);
     const who = isOurs ? 'ours' : `theirs, ${ending}`;
-    report.check(`turn ${turn + 1} (${who}): all that was there before is there`, recordDifferences(known, ours), `${known.records.length} records`);
-    report.check(`turn ${turn + 1}: both read the same`, [...recordDifferences(ours, theirs), ...queueDifferences(ours, theirs, { grown: true })], `${ours.records.length} records`);
+    report.check(
+      `turn ${turn + 1} (${who}): all that was there before is there`,
+      recordDifferences(known, ours),
+      `${known.records.length} records`,
+    );
+    report.check(
+      `turn ${turn + 1}: both read the same`,
+      [...recordDifferences(ours, theirs), ...queueDifferences(ours, theirs, { grown: true })],
+      `${ours.records.length} records`,
+    );
     const arrived = planDifferences(plan, results, theirs.delivered);
-    report.check(`turn ${turn + 1}: a Java consumer gets what was sent`, arrived.differences, `${arrived.checked} messages`);
-    report.check(`turn ${turn + 1}: nothing acknowledged is missing`, lostMessages(results, ours), `${results.length} acknowledgements`);
+    report.check(
+      `turn ${turn + 1}: a Java consumer gets what was sent`,
+      arrived.differences,
+      `${arrived.checked} messages`,
+    );
+    report.check(
+      `turn ${turn + 1}: nothing acknowledged is missing`,
+      lostMessages(results, ours),
+      `${results.length} acknowledgements`,
+    );
     known = ours;
   }
 }
 
 async function oneOwner() {
   const storeDir = path.join(workDir, 'owned');
-  await writeWithEngine(engine, { storeDir, sizes: small }, [...turnPlan(0).filter((step) => step.op === 'topic')]);
+  await writeWithEngine(
+    engine,
+    { storeDir, sizes: small },
+    turnPlan(0).filter((step) => step.op === 'topic'),
+  );
   let refusal;
   await runRealBroker(
     { ...requestFor(storeDir, small), command: 'open', holdUntilStdinCloses: true },
     {
-      onSaid: async (word, child) => {
-        if (word !== 'DONE') {
-          return;
+      onSaid: (word, child) => {
+        if (word === 'DONE') {
+          void withStore(engine, storeDir, small, async () => undefined)
+            .catch((error) => (refusal = error))
+            .finally(() => child.stdin.end());
         }
-        refusal = await withStore(engine, storeDir, small, async () => undefined).catch((error) => error);
-        child.stdin.end();
       },
     },
   );
-  report.check('our engine refuses a store that a real broker has open', refusal?.code?.includes('LOCKED') ? [] : [`it said: ${refusal}`], refusal?.code);
+  report.check(
+    'our engine refuses a store that a real broker has open',
+    refusal?.code?.includes('LOCKED') ? [] : [`it said: ${refusal}`],
+    refusal?.code,
+  );
 
   const theirRefusal = await withStore(engine, storeDir, small, () =>
     runRealBroker({ ...requestFor(storeDir, small), command: 'open' }).then(
@@ -307,7 +394,11 @@ async function oneOwner() {
     ),
   );
   const isLockError = /Lock failed/.test(String(theirRefusal));
-  report.check('the real broker refuses a store that our engine has open', isLockError ? [] : [`it said: ${theirRefusal}`], 'Lock failed,MQ already started');
+  report.check(
+    'the real broker refuses a store that our engine has open',
+    isLockError ? [] : [`it said: ${theirRefusal}`],
+    'Lock failed,MQ already started',
+  );
 }
 
 /**
@@ -315,30 +406,57 @@ async function oneOwner() {
  * none, and both deliver what has become due.
  */
 function compareAll(writer, reader) {
-  report.check('every record is the same, field by field and byte by byte', recordDifferences(writer, reader), `${writer.records.length} records`);
-  report.check('every queue begins and ends where it did', queueDifferences(writer, reader, { grown: true }), `${writer.queues.length} queues`);
-  report.check('topics', lineDifferences(writer.topics, reader.topics, ['topic', 'readQueueNums', 'writeQueueNums', 'perm', 'order']), `${writer.topics.length}`);
-  report.check('groups', lineDifferences(writer.groups, reader.groups, ['group', 'retryMaxTimes', 'retryQueueNums']), `${writer.groups.length}`);
+  report.check(
+    'every record is the same, field by field and byte by byte',
+    recordDifferences(writer, reader),
+    `${writer.records.length} records`,
+  );
+  report.check(
+    'every queue begins and ends where it did',
+    queueDifferences(writer, reader, { grown: true }),
+    `${writer.queues.length} queues`,
+  );
+  report.check(
+    'topics',
+    lineDifferences(writer.topics, reader.topics, ['topic', 'readQueueNums', 'writeQueueNums', 'perm', 'order']),
+    `${writer.topics.length}`,
+  );
+  report.check(
+    'groups',
+    lineDifferences(writer.groups, reader.groups, ['group', 'retryMaxTimes', 'retryQueueNums']),
+    `${writer.groups.length}`,
+  );
   const offsetFields = ['topicAtGroup', 'queueId', 'offset'];
-  report.check('consumer offsets', lineDifferences(writer.consumerOffsets, reader.consumerOffsets, offsetFields), `${writer.consumerOffsets.length}`);
+  report.check(
+    'consumer offsets',
+    lineDifferences(writer.consumerOffsets, reader.consumerOffsets, offsetFields),
+    `${writer.consumerOffsets.length}`,
+  );
   const levels = new Map(reader.delayOffsets.map(({ level, offset }) => [level, offset]));
   report.check(
     'delay levels stand at the same message, or further',
-    writer.delayOffsets.filter(({ level, offset }) => !(levels.get(level) >= offset)).map((line) => `${JSON.stringify(line)}, there ${levels.get(line.level)}`),
+    writer.delayOffsets
+      .filter(({ level, offset }) => !(levels.get(level) >= offset))
+      .map((line) => `${JSON.stringify(line)}, there ${levels.get(line.level)}`),
     `${writer.delayOffsets.length}`,
   );
 }
 
-/** Without what the real broker appended while it was reading: after a kill it delivers again what was delivered since it last wrote its delay offsets. */
-function onlyWhatWasWritten(theirs, ours) {
-  const end = Math.max(...ours.records.map((record) => record.physicalOffset));
-  const records = theirs.records.filter((record) => record.physicalOffset <= end);
-  const longest = new Map();
+/**
+ * Without what the real broker appended while it was reading: after a kill it delivers again what was delivered since it last wrote its delay offsets, a second after
+ * its start at the earliest.
+ */
+function onlyWhatWasWritten(theirs, ending) {
+  const records = theirs.records.filter((record) => record.physicalOffset < theirs.store.maxPhyOffset);
+  const ends = new Map();
   for (const { topic, queueId, entryOffset } of records) {
-    longest.set(`${topic} ${queueId}`, entryOffset + 1);
+    ends.set(`${topic} ${queueId}`, entryOffset + 1);
   }
-  const queues = theirs.queues.map((queue) => ({ ...queue, maxOffset: longest.get(`${queue.topic} ${queue.queueId}`) ?? queue.minOffset }));
-  return { ...theirs, records, queues, delayOffsets: [] };
+  const queues = theirs.queues.map((queue) => ({
+    ...queue,
+    maxOffset: ends.get(`${queue.topic} ${queue.queueId}`) ?? queue.minOffset,
+  }));
+  return { ...theirs, records, queues, delayOffsets: ending === 'clean' ? theirs.delayOffsets : [] };
 }
 
 async function checkTimes(storeDir, sizes, timeQueries) {
@@ -366,9 +484,17 @@ async function writeWithRealBroker(storeDir, sizes, plan, ending, broker = {}) {
     await runRealBroker(request);
   } else {
     // Killed in the middle of sends, so that what lies behind the last acknowledgement is as it fell.
-    request.noise = { op: 'send', topic: names.plain, queueId: 0, tags: 'noise', body: Buffer.from('noise').toString('base64') };
+    request.noise = {
+      op: 'send',
+      topic: names.plain,
+      queueId: 0,
+      tags: 'noise',
+      body: Buffer.from('noise').toString('base64'),
+    };
     const afterMs = ending === 'killed-at-once' ? 0 : 300;
-    await runRealBroker(request, { onSaid: (word, child) => word === 'NOISE' && setTimeout(() => child.kill('SIGKILL'), afterMs) });
+    await runRealBroker(request, {
+      onSaid: (word, child) => word === 'NOISE' && setTimeout(() => child.kill('SIGKILL'), afterMs),
+    });
   }
   return readLines(results);
 }
@@ -384,11 +510,20 @@ async function readWithRealBroker(storeDir, sizes, how) {
 }
 
 function requestFor(storeDir, sizes, broker = {}) {
-  return { storeDir, scratchDir, brokerName: 'broker-a', store: sizes.brokerConf, broker: { ...brokerSettings, ...broker } };
+  return {
+    storeDir,
+    scratchDir,
+    brokerName: 'broker-a',
+    store: sizes.brokerConf,
+    broker: { ...brokerSettings, ...broker },
+  };
 }
 
 async function withBroker(storeDir, sizes, work, options = {}) {
-  const broker = new engine.EmbeddedBroker({ ...options, store: { path: storeDir, ...sizes.options } }, { logger: new engine.SilentLogger() });
+  const broker = new engine.EmbeddedBroker(
+    { ...options, store: { path: storeDir, ...sizes.options } },
+    { logger: new engine.SilentLogger() },
+  );
   await broker.start();
   try {
     return await work(broker);

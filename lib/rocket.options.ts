@@ -105,6 +105,9 @@ const STORE_OPTIONS: NamesOf<StoreLocationOptions> = {
   maxUnflushedBytes: true,
   checkpointIntervalMs: true,
   maxOpenFiles: true,
+  messageIndexEnable: true,
+  maxHashSlotNum: true,
+  maxIndexNum: true,
 };
 
 const TRANSACTION_OPTIONS: NamesOf<NonNullable<BrokerOptions['transaction']>> = {

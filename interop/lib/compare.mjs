@@ -1,7 +1,8 @@
 // Compares what two engines say of one store. Each function gives a list of differences; an empty one means equal.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { sha256 } from './engine-side.mjs';
+import { ORDER_QUEUES } from './plan.mjs';
 
 const placeOf = (line) => `${line.topic} ${line.queueId} ${line.entryOffset}`;
 
@@ -30,7 +31,7 @@ function sortedKeys(value) {
   if (value === null || typeof value !== 'object') {
     return value;
   }
-  return Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)));
+  return Object.fromEntries(Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1)));
 }
 
 /** Queues begin at the same offset and hold as much. `grown`: those of `second` may hold more. */
@@ -58,45 +59,86 @@ export function lineDifferences(first, second, fields) {
 /** What was asked for is what arrived: each message that the plan sent at once, at the place that the sender was told. */
 export function planDifferences(plan, results, delivered) {
   const steps = new Map(plan.map((step) => [step.id, step]));
-  const there = new Map(delivered.map((message) => [`${message.topic} ${message.queueId} ${message.queueOffset}`, message]));
+  const there = new Map(delivered.map((message) => [placeInQueue(message), message]));
   const differences = [];
   let checked = 0;
   for (const result of results) {
-    const step = steps.get(result.id);
-    if (step === undefined || (result.op !== 'send' && result.op !== 'put') || step.delayLevel > 0 || step.delayMs > 0) {
-      continue;
-    }
-    if (step.topic.startsWith('%RETRY%')) {
-      continue;
-    }
-    checked++;
-    const message = there.get(`${step.topic} ${result.queueId} ${result.queueOffset}`);
-    if (message === undefined) {
-      differences.push(`${step.id} is not at ${step.topic} ${result.queueId} ${result.queueOffset}`);
-      continue;
-    }
-    const wanted = {
-      bodySha256: sha256(Buffer.from(step.body, 'base64')),
-      ...(step.op === 'send' ? { tags: step.tags, keys: step.keys, flag: step.flag ?? 0, msgId: result.msgId } : {}),
-    };
-    for (const [field, value] of Object.entries(wanted)) {
-      if (message[field] !== value) {
-        differences.push(`${step.id} ${field}: sent ${value}, got ${message[field]}`);
-      }
-    }
-    for (const [name, value] of Object.entries(step.properties ?? {})) {
-      if (message.properties[name] !== value) {
-        differences.push(`${step.id} property ${name}: sent ${value}, got ${message.properties[name]}`);
-      }
+    for (const sent of sentAtOnce(steps.get(result.id), result)) {
+      checked++;
+      const message = there.get(placeInQueue(sent));
+      differences.push(
+        ...(message === undefined ? [`${result.id} is not at ${placeInQueue(sent)}`] : sentDifferences(sent, message)),
+      );
     }
   }
   return { differences, checked };
 }
 
+const placeInQueue = ({ topic, queueId, queueOffset }) => `${topic} ${queueId} ${queueOffset}`;
+
+/** The messages of a step with their places; none for what goes elsewhere first, or to a topic that no client can pull. */
+function sentAtOnce(step, result) {
+  if (step === undefined || step.delayLevel > 0 || step.delayMs > 0 || step.topic.startsWith('%RETRY%')) {
+    return [];
+  }
+  const { id, queueId, queueOffset, msgId } = result;
+  switch (step.op) {
+    case 'put':
+      return [{ ...step, tags: undefined, keys: undefined, id, queueId, queueOffset, isPut: true }];
+    case 'send':
+      return [{ ...step, id, queueId, queueOffset, msgId }];
+    case 'batch':
+      return step.messages.map((message, index) => ({
+        ...message,
+        id: `${id}[${index}]`,
+        queueId,
+        queueOffset: queueOffset + index,
+      }));
+    default:
+      return [];
+  }
+}
+
+function sentDifferences(sent, message) {
+  const wanted = {
+    bodySha256: sha256(Buffer.from(sent.body, 'base64')),
+    ...(sent.isPut ? {} : { tags: sent.tags, keys: sent.keys, flag: sent.flag ?? 0 }),
+    ...(sent.msgId === undefined ? {} : { msgId: sent.msgId }),
+  };
+  const differences = Object.entries(wanted)
+    .filter(([field, value]) => message[field] !== value)
+    .map(([field, value]) => `${sent.id} ${field}: sent ${value}, got ${message[field]}`);
+  for (const [name, value] of Object.entries(sent.properties ?? {})) {
+    if (message.properties[name] !== value) {
+      differences.push(`${sent.id} property ${name}: sent ${value}, got ${message.properties[name]}`);
+    }
+  }
+  if (sent.hashKey !== undefined && sent.queueId !== queueOfHashKey(sent.hashKey, ORDER_QUEUES)) {
+    differences.push(
+      `${sent.id} went to queue ${sent.queueId}, the key ${sent.hashKey} belongs to ${queueOfHashKey(sent.hashKey, ORDER_QUEUES)}`,
+    );
+  }
+  return differences;
+}
+
+/** RocketMQ's SelectMessageQueueByHash: |String.hashCode % queues|. Who moves to a cluster keeps the order of each key. */
+function queueOfHashKey(key, queueNums) {
+  let hash = 0;
+  for (let index = 0; index < key.length; index++) {
+    hash = (Math.imul(hash, 31) + key.charCodeAt(index)) | 0;
+  }
+  return Math.abs(hash % queueNums);
+}
+
 /** Every acknowledged message is in the store, under its unique id. */
 export function lostMessages(results, dump) {
   const ids = new Set(dump.records.map((record) => record.properties.UNIQ_KEY));
-  return results.filter((result) => result.msgId !== undefined && !result.msgId.split(',').some((id) => ids.has(id)) && result.op !== 'batch').map((result) => `${result.id} ${result.msgId}`);
+  return results
+    .filter(
+      (result) =>
+        result.msgId !== undefined && !result.msgId.split(',').some((id) => ids.has(id)) && result.op !== 'batch',
+    )
+    .map((result) => `${result.id} ${result.msgId}`);
 }
 
 /** A look-up by each key finds exactly the records that carry it. */
@@ -114,33 +156,43 @@ export function keyQueryDifferences(dump) {
   return dump.keyQueries.flatMap(({ topic, key, physicalOffsets }) => {
     const missing = [...(wanted.get(`${topic}#${key}`) ?? [])].filter((offset) => !physicalOffsets.includes(offset));
     // The broker answers with at most 64.
-    return missing.length === 0 || physicalOffsets.length >= 64 ? [] : [`${topic}#${key} does not find ${missing.join(', ')}`];
+    return missing.length === 0 || physicalOffsets.length >= 64
+      ? []
+      : [`${topic}#${key} does not find ${missing.join(', ')}`];
   });
 }
 
-/** The consume queue files of two stores have the same bytes. */
+const ENTRY_BYTES = 20;
+
+/** Every entry in the consume queue files of the first store is in the second one's, byte for byte. The second may have more behind. */
 export function queueFileDifferences(firstDir, secondDir) {
   const differences = [];
   let bytes = 0;
   for (const file of queueFiles(firstDir)) {
-    const first = readFileSync(path.join(firstDir, 'consumequeue', file));
-    let second;
-    try {
-      second = readFileSync(path.join(secondDir, 'consumequeue', file));
-    } catch {
-      // The real broker makes a queue's next file when it is needed, ours may have made it before.
-      if (first.some((byte) => byte !== 0)) {
-        differences.push(`${file} is missing`);
-      }
+    const whole = readFileSync(path.join(firstDir, 'consumequeue', file));
+    const first = whole.subarray(0, endOfEntries(whole));
+    const otherFile = path.join(secondDir, 'consumequeue', file);
+    if (first.length === 0) {
       continue;
     }
-    bytes += first.length;
-    if (!first.equals(second)) {
-      const at = first.findIndex((byte, index) => byte !== second[index]);
-      differences.push(`${file} (${first.length} and ${second.length} bytes) differs at byte ${at}`);
+    const other = existsSync(otherFile) ? readFileSync(otherFile) : Buffer.alloc(0);
+    if (other.length !== whole.length) {
+      differences.push(`${file}: ${whole.length} and ${other.length} bytes`);
+    } else if (!first.equals(other.subarray(0, first.length))) {
+      differences.push(`${file} differs at byte ${first.findIndex((byte, index) => byte !== other[index])}`);
     }
+    bytes += first.length;
   }
   return { differences, bytes };
+}
+
+/** Behind the last entry everything is zero; an entry is never, for it has a size. */
+function endOfEntries(bytes) {
+  let end = bytes.length;
+  while (end > 0 && bytes.readInt32BE(end - ENTRY_BYTES + 8) === 0) {
+    end -= ENTRY_BYTES;
+  }
+  return end;
 }
 
 function queueFiles(storeDir) {

@@ -12,7 +12,12 @@ export function fileSizes({ segmentBytes, queueEntries }) {
     segmentBytes,
     queueEntries,
     options: { mappedFileSizeCommitLogBytes: segmentBytes, consumeQueueFileEntries: queueEntries },
-    brokerConf: { mappedFileSizeCommitLog: segmentBytes, mappedFileSizeConsumeQueue: queueEntries * 20, maxHashSlotNum: 5000, maxIndexNum: 20_000 },
+    brokerConf: {
+      mappedFileSizeCommitLog: segmentBytes,
+      mappedFileSizeConsumeQueue: queueEntries * 20,
+      maxHashSlotNum: 5000,
+      maxIndexNum: 20_000,
+    },
   };
 }
 
@@ -52,15 +57,26 @@ export async function withStore(engine, storeDir, sizes, work) {
 /** Everything in a store, as our engine serves it. */
 export async function dumpWithEngine(engine, storeDir, sizes) {
   return withStore(engine, storeDir, sizes, async (store, warnings) => {
-    const dump = { records: [], queues: [], consumerOffsets: [], delayOffsets: [], topics: [], groups: [], times: [], warnings };
+    const dump = {
+      records: [],
+      queues: [],
+      consumerOffsets: [],
+      delayOffsets: [],
+      topics: [],
+      groups: [],
+      times: [],
+      warnings,
+    };
     for (const [topic, queueId] of queuesOnDisk(storeDir)) {
       const { minOffset, maxOffset } = store.messages.queueRange(topic, queueId);
       dump.queues.push({ topic, queueId, minOffset, maxOffset });
-      for (let offset = minOffset; offset < maxOffset; ) {
+      for (let offset = minOffset; offset < maxOffset;) {
         const batch = await store.messages.pull({ topic, queueId, offset, maxCount: 100, maxBytes: 8 * 1024 * 1024 });
         batch.messages.forEach((record, index) => dump.records.push(asLine(record, offset + index, storeDir, sizes)));
         if (batch.nextOffset !== offset + batch.messages.length || batch.messages.length === 0) {
-          throw new Error(`our engine skips something in ${topic} ${queueId} at ${offset}: ${batch.status}, next ${batch.nextOffset}`);
+          throw new Error(
+            `our engine skips something in ${topic} ${queueId} at ${offset}: ${batch.status}, next ${batch.nextOffset}`,
+          );
         }
         offset = batch.nextOffset;
       }
@@ -72,7 +88,9 @@ export async function dumpWithEngine(engine, storeDir, sizes) {
       perm,
       order,
     }));
-    dump.groups = store.groups.list().map(({ groupName, retryMaxTimes, retryQueueNums }) => ({ group: groupName, retryMaxTimes, retryQueueNums }));
+    dump.groups = store.groups
+      .list()
+      .map(({ groupName, retryMaxTimes, retryQueueNums }) => ({ group: groupName, retryMaxTimes, retryQueueNums }));
     const consumers = await offsetTable(store, 'consumerOffset.json');
     for (const [topicAtGroup, offsets] of Object.entries(consumers)) {
       for (const [queueId, offset] of Object.entries(offsets)) {
@@ -93,7 +111,7 @@ export function queuesOnDisk(storeDir) {
     return [];
   }
   return readdirSync(root)
-    .sort()
+    .toSorted()
     .flatMap((topic) =>
       readdirSync(path.join(root, topic))
         .filter((name) => /^\d+$/.test(name))
@@ -146,10 +164,10 @@ function recordBytes(storeDir, segmentBytes, physicalOffset, sizeBytes) {
 /** What StoreReader.java wrote down. */
 export function readJavaDump(file) {
   const lines = readLines(file);
-  const of = (kind) => lines.filter((line) => line.kind === kind).map(({ kind: _, bornHost: __, storeHost: ___, ...rest }) => rest);
+  const of = (kind) => linesOfKind(lines, kind);
   return {
     store: of('store')[0],
-    records: of('record'),
+    records: of('record').map((record) => without(without(record, 'bornHost'), 'storeHost')),
     queues: of('queue'),
     consumerOffsets: of('consumerOffset'),
     delayOffsets: of('delayOffset'),
@@ -159,6 +177,17 @@ export function readJavaDump(file) {
     keyQueries: of('keyQuery'),
     timeQueries: of('timeQuery'),
   };
+}
+
+/** The lines of one kind, without the field that says it. */
+export function linesOfKind(lines, kind) {
+  return lines.filter((line) => line.kind === kind).map((line) => without(line, 'kind'));
+}
+
+function without(object, field) {
+  const copy = { ...object };
+  delete copy[field];
+  return copy;
 }
 
 export function readLines(file) {

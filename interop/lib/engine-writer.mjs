@@ -13,7 +13,10 @@ const IN_FLIGHT = 200;
 export async function writeWithEngine(engine, { storeDir, sizes }, plan) {
   await prepare(engine, storeDir, sizes, plan);
   const results = await putPastTheBroker(engine, storeDir, sizes, plan);
-  const broker = new engine.EmbeddedBroker({ store: { path: storeDir, ...sizes.options } }, { logger: new engine.SilentLogger() });
+  const broker = new engine.EmbeddedBroker(
+    { store: { path: storeDir, ...sizes.options } },
+    { logger: new engine.SilentLogger() },
+  );
   await broker.start();
   try {
     const run = new PlanRun(engine, broker, plan);
@@ -63,8 +66,8 @@ async function putPastTheBroker(engine, storeDir, sizes, plan) {
         queueId,
         body: Buffer.from(body, 'base64'),
         properties: propertiesText,
-        tags: /TAGS\u0001([^\u0002]*)/.exec(propertiesText)?.[1],
-        keys: /KEYS\u0001([^\u0002]*)/.exec(propertiesText)?.[1],
+        tags: property(propertiesText, 'TAGS'),
+        keys: property(propertiesText, 'KEYS'),
         uniqKey: undefined,
         delayLevel: 0,
         flag: 0,
@@ -79,6 +82,11 @@ async function putPastTheBroker(engine, storeDir, sizes, plan) {
     }
     return results;
   });
+}
+
+function property(propertiesText, name) {
+  const pairs = propertiesText.split('\u0002').map((pair) => pair.split('\u0001'));
+  return pairs.find(([first]) => first === name)?.[1];
 }
 
 /** One run over a plan: sends wait in a window, everything else comes after the sends before it. */
@@ -96,7 +104,9 @@ class PlanRun {
     this.#engine = engine;
     this.#broker = broker;
     this.#toSendBack = new Map(
-      plan.filter((step) => step.op === 'sendBack').map((step) => [`${step.topic} ${step.queueId} ${step.offset}`, step]),
+      plan
+        .filter((step) => step.op === 'sendBack')
+        .map((step) => [`${step.topic} ${step.queueId} ${step.offset}`, step]),
     );
     this.#offsets = plan.filter((step) => step.op === 'commitOffset');
   }
@@ -105,6 +115,8 @@ class PlanRun {
     switch (step.op) {
       case 'send':
         return this.#enqueue(() => this.#send(step));
+      case 'batch':
+        return this.#enqueue(() => this.#sendBatch(step));
       case 'half':
         return this.#enqueue(() => this.#sendHalf(step));
       case 'sendBack':
@@ -152,14 +164,40 @@ class PlanRun {
     await Promise.all(this.#consumers.map((consumer) => consumer.close({ timeoutMs: 200 })));
   }
 
-  async #send({ id, topic, queueId, tags, keys, properties, flag, delayLevel, waitStoreMsgOK, body }) {
-    const message = { topic, queueId, tags, keys, properties, flag, delayLevel, waitStoreMsgOK, body: Buffer.from(body, 'base64') };
+  async #send({ id, topic, queueId, hashKey, tags, keys, properties, flag, delayLevel, waitStoreMsgOK, body }) {
+    const message = {
+      topic,
+      queueId,
+      shardingKey: hashKey,
+      tags,
+      keys,
+      properties,
+      flag,
+      delayLevel,
+      waitStoreMsgOK,
+      body: Buffer.from(body, 'base64'),
+    };
     const sent = await this.#broker.send(message, { timeoutMs: 60_000 });
     return result(id, 'send', sent);
   }
 
+  async #sendBatch({ id, queueId, messages }) {
+    const parts = messages.map(({ topic, tags, keys, properties, body }) => ({
+      topic,
+      queueId,
+      tags,
+      keys,
+      properties,
+      body: Buffer.from(body, 'base64'),
+    }));
+    return result(id, 'batch', await this.#broker.sendBatch(parts, { timeoutMs: 60_000 }));
+  }
+
   async #sendHalf({ id, topic, tags, keys, properties, producerGroup, state, body }) {
-    const sent = await this.#broker.sendHalf({ topic, tags, keys, properties, body: Buffer.from(body, 'base64') }, producerGroup);
+    const sent = await this.#broker.sendHalf(
+      { topic, tags, keys, properties, body: Buffer.from(body, 'base64') },
+      producerGroup,
+    );
     await this.#broker.endTransaction(sent.transactionId, state);
     return result(id, 'half', sent);
   }

@@ -13,6 +13,9 @@ export const names = {
   producerGroup: 'fee-producer',
 };
 
+/** Queues of the topic whose messages go by a hash key. */
+export const ORDER_QUEUES = 2;
+
 /** A small generator with a seed, so that the same plan can be made again (mulberry32). */
 export function seededRandom(seed) {
   let state = seed >>> 0;
@@ -35,7 +38,7 @@ const words = 'order fee refund ledger balance stock invoice 订单 支付 на�
 /** Text that a compressor likes; at least `length` bytes would be cut inside a character, so it may be a few shorter. */
 export function text(random, length) {
   const parts = [];
-  for (let size = 0; size < length; ) {
+  for (let size = 0; size < length;) {
     const word = random.pick(words);
     parts.push(word);
     size += Buffer.byteLength(word) + 1;
@@ -48,12 +51,17 @@ const topic = (name, queueNums) => ({ op: 'topic', topic: name, readQueueNums: q
 /** Makes ids, so that each step's result can be found. */
 function stepMaker() {
   let count = 0;
-  return (op, fields, body) => ({ op, id: `${op}-${count++}`, ...fields, ...(body === undefined ? {} : { body: body.toString('base64') }) });
+  return (op, fields, body) => ({
+    op,
+    id: `${op}-${count++}`,
+    ...fields,
+    ...(body === undefined ? {} : { body: body.toString('base64') }),
+  });
 }
 
 const topics = () => [
   topic(names.plain, 4),
-  topic(names.orders, 2),
+  topic(names.orders, ORDER_QUEUES),
   topic(names.transactions, 2),
   topic(names.codecs, 1),
   topic(names.longTopic, 1),
@@ -68,7 +76,9 @@ function plainMessage(random, index, bodyBytes) {
     queueId: random.below(4),
     ...(tag === undefined ? {} : { tags: tag }),
     ...(keyCount === 0 ? {} : { keys: Array.from({ length: keyCount }, (_, key) => `k${index}-${key}`).join(' ') }),
-    ...(random.below(3) === 0 ? { properties: { amount: String(random.below(1000)), 城市: '東京', note: 'café ✓' } } : {}),
+    ...(random.below(3) === 0
+      ? { properties: { amount: String(random.below(1000)), 城市: '東京', note: 'café ✓' } }
+      : {}),
     ...(random.below(5) === 0 ? { flag: random.below(2 ** 31) } : {}),
     ...(random.below(10) === 0 ? { waitStoreMsgOK: false } : {}),
     body: text(random, bodyBytes).toString('base64'),
@@ -81,7 +91,11 @@ function oddMessages(random, step) {
     step('send', { topic: names.plain, queueId: 0, tags: 'one-byte' }, Buffer.from('1')),
     step('send', { topic: names.plain, queueId: 0, keys: 'Aa' }, Buffer.from('the key hashes as BB does')),
     step('send', { topic: names.plain, queueId: 0, keys: 'BB' }, Buffer.from('the key hashes as Aa does')),
-    step('send', { topic: names.plain, queueId: 1, properties: { long: 'x'.repeat(10_240) } }, Buffer.from('long property')),
+    step(
+      'send',
+      { topic: names.plain, queueId: 1, properties: { long: 'x'.repeat(10_240) } },
+      Buffer.from('long property'),
+    ),
     step('send', { topic: names.plain, queueId: 1, tags: 'compressed' }, text(random, 6000)),
     step('send', { topic: names.plain, queueId: 2, tags: 'binary' }, random.bytes(3000)),
     step('send', { topic: names.longTopic, queueId: 0, keys: 'long-topic' }, Buffer.from('topic of 127 bytes')),
@@ -91,10 +105,26 @@ function oddMessages(random, step) {
 /** What only a real broker's store can be given: records that no client sends, and compressions that Node has not. */
 function foreignMessages(random, step) {
   return [
-    step('put', { topic: names.plain, queueId: 3, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('no property at all')),
-    step('put', { topic: names.plain, queueId: 3, propertiesText: 'TAGS\u0001v6\u0002', bornAddress: '2001:db8::1' }, Buffer.from('from IPv6')),
-    step('put', { topic: names.plain, queueId: 3, propertiesText: 'KEYS\u0001open-end', bornAddress: '127.0.0.1' }, Buffer.from('last separator left out')),
-    step('put', { topic: names.longRetryTopic, queueId: 0, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('topic of 200 bytes')),
+    step(
+      'put',
+      { topic: names.plain, queueId: 3, propertiesText: '', bornAddress: '127.0.0.1' },
+      Buffer.from('no property at all'),
+    ),
+    step(
+      'put',
+      { topic: names.plain, queueId: 3, propertiesText: 'TAGS\u0001v6\u0002', bornAddress: '2001:db8::1' },
+      Buffer.from('from IPv6'),
+    ),
+    step(
+      'put',
+      { topic: names.plain, queueId: 3, propertiesText: 'KEYS\u0001open-end', bornAddress: '127.0.0.1' },
+      Buffer.from('last separator left out'),
+    ),
+    step(
+      'put',
+      { topic: names.longRetryTopic, queueId: 0, propertiesText: '', bornAddress: '127.0.0.1' },
+      Buffer.from('topic of 200 bytes'),
+    ),
     step('send', { topic: names.codecs, queueId: 0, compression: 'ZLIB' }, text(random, 5000)),
     step('send', { topic: names.codecs, queueId: 0, compression: 'LZ4' }, text(random, 5000)),
     step('send', { topic: names.codecs, queueId: 0, compression: 'ZSTD' }, text(random, 5000)),
@@ -118,17 +148,41 @@ function transactions(step, count) {
   );
 }
 
-/** Orders by hash key: one order's steps go to one queue. */
-function orders(step, orderIds) {
+/** The steps of orders, which must keep their order: one order's steps go to one queue. */
+function orders(step, orderIds, placeOf) {
   return ['create', 'payment', 'push', 'done'].flatMap((what) =>
     orderIds.map((orderId) =>
       step(
         'send',
-        { topic: names.orders, queueId: orderId % 2, tags: what, keys: `order-${orderId}`, properties: { orderId: String(orderId) } },
+        {
+          topic: names.orders,
+          ...placeOf(orderId),
+          tags: what,
+          keys: `order-${orderId}`,
+          properties: { orderId: String(orderId) },
+        },
         Buffer.from(`${orderId} ${what}`),
       ),
     ),
   );
+}
+
+/** Both sides must choose the same queue for a key. */
+const byHashKey = (orderId) => ({ hashKey: `order ${orderId}` });
+const byQueue = (orderId) => ({ queueId: orderId % ORDER_QUEUES });
+
+function batch(step, count) {
+  return step('batch', {
+    topic: names.plain,
+    queueId: 2,
+    messages: Array.from({ length: count }, (_, index) => ({
+      topic: names.plain,
+      tags: 'batch',
+      keys: `batch-${index}`,
+      properties: { position: String(index) },
+      body: Buffer.from(`batch ${index}`).toString('base64'),
+    })),
+  });
 }
 
 /** Level 1 comes back within the run, level 18 (2 h) stays pending. */
@@ -136,16 +190,30 @@ function delays(step, count) {
   return Array.from({ length: count }, (_, index) =>
     step(
       'send',
-      { topic: names.plain, queueId: index % 4, delayLevel: index % 2 === 0 ? 1 : 18, tags: index % 2 === 0 ? 'soon' : 'late', keys: `delay-${index}` },
+      {
+        topic: names.plain,
+        queueId: index % 4,
+        delayLevel: index % 2 === 0 ? 1 : 18,
+        tags: index % 2 === 0 ? 'soon' : 'late',
+        keys: `delay-${index}`,
+      },
       Buffer.from(`delayed ${index}`),
     ),
   );
 }
 
+const awaitQueue = (topicName, count) => ({ op: 'awaitQueue', topic: topicName, queueId: 0, count, timeoutMs: 30_000 });
+
 /** Messages of the plain topic fail: `retried` of queue 0 come back, `dead` of queue 1 go to the dead letter topic. */
 function failures(group, retried, dead) {
-  const sendBack = (queueId, offset, delayLevel) => ({ op: 'sendBack', group, topic: names.plain, queueId, offset, delayLevel });
-  const awaitQueue = (topicName, count) => ({ op: 'awaitQueue', topic: topicName, queueId: 0, count, timeoutMs: 30_000 });
+  const sendBack = (queueId, offset, delayLevel) => ({
+    op: 'sendBack',
+    group,
+    topic: names.plain,
+    queueId,
+    offset,
+    delayLevel,
+  });
   return [
     ...Array.from({ length: retried }, (_, index) => sendBack(0, index, 1)),
     ...Array.from({ length: dead }, (_, index) => sendBack(1, index, -1)),
@@ -155,12 +223,14 @@ function failures(group, retried, dead) {
 }
 
 function offsets(from = 0) {
-  const at = (group, topicName, queueId, offset) => ({ op: 'commitOffset', group, topic: topicName, queueId, offset: from + offset });
-  return [
-    at(names.group, names.plain, 0, 3),
-    at(names.group, names.plain, 1, 5),
-    at(names.group, names.plain, 2, 1),
-  ];
+  const at = (group, topicName, queueId, offset) => ({
+    op: 'commitOffset',
+    group,
+    topic: topicName,
+    queueId,
+    offset: from + offset,
+  });
+  return [at(names.group, names.plain, 0, 3), at(names.group, names.plain, 1, 5), at(names.group, names.plain, 2, 1)];
 }
 
 /** A plan of a few hundred messages with one or more of everything: the golden store. */
@@ -174,22 +244,23 @@ export function goldenPlan() {
     ...oddMessages(random, step),
     ...foreignMessages(random, step),
     ...transactions(step, 8),
-    ...orders(step, [1100, 2201, 3300]),
+    ...orders(step, [1100, 2201, 3300], byQueue),
     ...delays(step, 6),
-    step('send', { topic: names.plain, queueId: 0, delayMs: 1500, tags: 'timer', keys: 'timer-soon' }, Buffer.from('after 1.5 s')),
-    step('send', { topic: names.plain, queueId: 0, delayMs: 86_400_000, tags: 'timer', keys: 'timer-late' }, Buffer.from('after a day')),
-    step('batch', {
-      topic: names.plain,
-      queueId: 2,
-      messages: Array.from({ length: 10 }, (_, index) => ({
-        topic: names.plain,
-        tags: 'batch',
-        keys: `batch-${index}`,
-        body: Buffer.from(`batch ${index}`).toString('base64'),
-      })),
-    }),
+    step(
+      'send',
+      { topic: names.plain, queueId: 0, delayMs: 1500, tags: 'timer', keys: 'timer-soon' },
+      Buffer.from('after 1.5 s'),
+    ),
+    step(
+      'send',
+      { topic: names.plain, queueId: 0, delayMs: 86_400_000, tags: 'timer', keys: 'timer-late' },
+      Buffer.from('after a day'),
+    ),
+    batch(step, 10),
     ...failures(names.failingGroup, 3, 2),
-    ...Array.from({ length: 100 }, (_, index) => step('send', plainMessage(random, 100 + index, 1 + random.below(900)))),
+    ...Array.from({ length: 100 }, (_, index) =>
+      step('send', plainMessage(random, 100 + index, 1 + random.below(900))),
+    ),
     ...offsets(),
   ];
 }
@@ -210,8 +281,16 @@ export function longPlan({ seed, messages, foreign }) {
   return [
     ...topics(),
     { op: 'group', group: names.group },
-    step('put', { topic: names.longRetryTopic, queueId: 0, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('topic of 200 bytes')),
-    step('put', { topic: names.plain, queueId: 3, propertiesText: '', bornAddress: '127.0.0.1' }, Buffer.from('no property at all')),
+    step(
+      'put',
+      { topic: names.longRetryTopic, queueId: 0, propertiesText: '', bornAddress: '127.0.0.1' },
+      Buffer.from('topic of 200 bytes'),
+    ),
+    step(
+      'put',
+      { topic: names.plain, queueId: 3, propertiesText: '', bornAddress: '127.0.0.1' },
+      Buffer.from('no property at all'),
+    ),
     ...plain(half, 0),
     ...oddMessages(random, step),
     ...(foreign ? foreignMessages(random, step) : []),
@@ -219,14 +298,24 @@ export function longPlan({ seed, messages, foreign }) {
     ...orders(
       step,
       Array.from({ length: 100 }, (_, index) => 1000 + index),
+      byHashKey,
     ),
+    batch(step, 50),
     ...delays(step, 40),
     // RocketMQ's client compresses every body of 4 KiB and more, also one that grows by it, and is then refused for its size.
-    step('send', { topic: names.plain, queueId: 3, keys: 'biggest', compression: 'NONE' }, random.bytes(4 * 1024 * 1024)),
+    step(
+      'send',
+      { topic: names.plain, queueId: 3, keys: 'biggest', compression: 'NONE' },
+      random.bytes(4 * 1024 * 1024),
+    ),
     step('send', { topic: names.plain, queueId: 3, keys: 'big-text' }, text(random, 4 * 1024 * 1024)),
     ...failures(names.failingGroup, 20, 10),
     ...plain(half, half),
-    step('send', { topic: names.plain, queueId: 3, keys: 'biggest-again', compression: 'NONE' }, random.bytes(4 * 1024 * 1024)),
+    step(
+      'send',
+      { topic: names.plain, queueId: 3, keys: 'biggest-again', compression: 'NONE' },
+      random.bytes(4 * 1024 * 1024),
+    ),
     ...offsets(),
   ];
 }
@@ -242,7 +331,12 @@ export function turnPlan(turn) {
     ...plain(300, 0),
     ...oddMessages(random, step),
     ...transactions(step, 8),
-    ...orders(step, [1, 2, 3, 4, 5, 6].map((order) => turn * 10 + order)),
+    ...orders(
+      step,
+      [1, 2, 3, 4, 5, 6].map((order) => turn * 10 + order),
+      byHashKey,
+    ),
+    batch(step, 5),
     ...delays(step, 6),
     ...failures(`${names.failingGroup}-${turn}`, 3, 2),
     ...plain(100, 300),
@@ -256,14 +350,24 @@ export function unfinishedPlan() {
   return [
     ...topics(),
     ...Array.from({ length: 4 }, (_, index) =>
-      step('half', { topic: names.transactions, producerGroup: names.producerGroup, state: 'UNKNOWN', keys: `open-${index}` }, Buffer.from(`open ${index}`)),
+      step(
+        'half',
+        { topic: names.transactions, producerGroup: names.producerGroup, state: 'UNKNOWN', keys: `open-${index}` },
+        Buffer.from(`open ${index}`),
+      ),
     ),
     ...Array.from({ length: 8 }, (_, index) =>
-      step('send', { topic: names.orders, queueId: index % 2, delayLevel: 4, keys: `pending-${index}` }, Buffer.from(`pending ${index}`)),
+      step(
+        'send',
+        { topic: names.orders, queueId: index % 2, delayLevel: 4, keys: `pending-${index}` },
+        Buffer.from(`pending ${index}`),
+      ),
     ),
   ];
 }
 
 function plainMessages(random, step, count, from) {
-  return Array.from({ length: count }, (_, index) => step('send', plainMessage(random, from + index, 1 + random.below(random.below(20) === 0 ? 20_000 : 400))));
+  return Array.from({ length: count }, (_, index) =>
+    step('send', plainMessage(random, from + index, 1 + random.below(random.below(20) === 0 ? 20_000 : 400))),
+  );
 }

@@ -22,7 +22,8 @@ const jvmOptions = [
 ];
 
 /** Warnings of every healthy start, and of transactions that a plan wants rolled back. */
-const harmless = /No resource file|Load default|illegal magic code 0x0|truncate dirty logic files|build consume queue repeatedly|RocketmqTransaction/;
+const harmless =
+  /No resource file|Load default|illegal magic code 0x0|truncate dirty logic files|build consume queue repeatedly|RocketmqTransaction/;
 
 /**
  * Says what is missing for running a real broker.
@@ -30,14 +31,14 @@ const harmless = /No resource file|Load default|illegal magic code 0x0|truncate 
  * @returns {string | undefined} a sentence, or undefined when all is there
  */
 export function whatIsMissing() {
-  for (const [command, args, what] of [
-    ['java', ['-version'], 'a Java runtime (17 or newer)'],
-    ['javac', ['-version'], 'a Java compiler (JDK 17 or newer)'],
-    ['mvn', ['-version'], 'Maven (3.8 or newer)'],
+  for (const { command, what } of [
+    { command: 'java', what: 'a Java runtime (17 or newer)' },
+    { command: 'javac', what: 'a Java compiler (JDK 17 or newer)' },
+    { command: 'mvn', what: 'Maven (3.8 or newer)' },
   ]) {
-    const probe = spawnSync(command, args, { encoding: 'utf8' });
+    const probe = spawnSync(command, ['-version'], { encoding: 'utf8' });
     if (probe.error !== undefined || probe.status !== 0) {
-      return `${what} is missing: "${command} ${args.join(' ')}" does not run.`;
+      return `${what} is missing: "${command} -version" does not run.`;
     }
     const version = /(?:version "|javac )(\d+)/.exec(`${probe.stdout}${probe.stderr}`)?.[1];
     if (command !== 'mvn' && Number(version) < 17) {
@@ -60,7 +61,9 @@ export function buildRealBroker() {
 
 /** The version of Apache RocketMQ that the Java program is built with. */
 export function realBrokerVersion() {
-  const version = /<rocketmq\.version>(.+)<\/rocketmq\.version>/.exec(readFileSync(path.join(javaDir, 'pom.xml'), 'utf8'));
+  const version = /<rocketmq\.version>(.+)<\/rocketmq\.version>/.exec(
+    readFileSync(path.join(javaDir, 'pom.xml'), 'utf8'),
+  );
   return version[1];
 }
 
@@ -68,9 +71,12 @@ function isUpToDate() {
   if (!existsSync(classpathFile)) {
     return false;
   }
-  const builtAtMs = statSync(path.join(javaDir, 'target', 'classes', 'interop', 'Main.class'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const builtAtMs =
+    statSync(path.join(javaDir, 'target', 'classes', 'interop', 'Main.class'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = ['pom.xml', 'src/main/resources/rmq.logback.xml'].concat(
-    ['JsonLines', 'Main', 'PlanWriter', 'RealBroker', 'StoreReader'].map((name) => `src/main/java/interop/${name}.java`),
+    ['JsonLines', 'Main', 'PlanWriter', 'RealBroker', 'StoreReader'].map(
+      (name) => `src/main/java/interop/${name}.java`,
+    ),
   );
   return sources.every((source) => statSync(path.join(javaDir, source)).mtimeMs <= builtAtMs);
 }
@@ -90,10 +96,9 @@ export async function runRealBroker(request, options = {}) {
   const requestFile = path.join(request.scratchDir, `${stamp}.request.json`);
   const logFile = path.join(request.scratchDir, `${stamp}.log`);
   writeFileSync(requestFile, JSON.stringify(request));
-  const classpath = [
-    path.join(javaDir, 'target', 'classes'),
-    readFileSync(classpathFile, 'utf8').trim(),
-  ].join(path.delimiter);
+  const classpath = [path.join(javaDir, 'target', 'classes'), readFileSync(classpathFile, 'utf8').trim()].join(
+    path.delimiter,
+  );
   const child = spawn(
     'java',
     [
@@ -125,7 +130,11 @@ export async function runRealBroker(request, options = {}) {
   if (code !== 0 && signal === null) {
     const warnings = log.split('\n').filter((line) => / (WARN|ERROR) /.test(line) && !harmless.test(line));
     throw new Error(
-      [`The real broker's process ended with code ${code} at "${request.command}".`, ...printed, ...warnings.slice(-20)].join('\n'),
+      [
+        `The real broker's process ended with code ${code} at "${request.command}".`,
+        ...printed,
+        ...warnings.slice(-20),
+      ].join('\n'),
     );
   }
   return { said, signal, log };

@@ -51,6 +51,12 @@ export interface StoreLocationOptions {
   readonly checkpointIntervalMs?: number | undefined;
   /** Files that stay open while nobody reads or writes them. Default 128. */
   readonly maxOpenFiles?: number | undefined;
+  /** Messages can be found by their keys and their unique id. Default true. Switched on again, the index is made up for at the next opening. */
+  readonly messageIndexEnable?: boolean | undefined;
+  /** Hash slots of a file of the key index; they take 4 bytes of memory each. Default 5,000,000 (memory store: 65,536). Fixed for the life of a store. */
+  readonly maxHashSlotNum?: number | undefined;
+  /** Keys that a file of the key index holds. Default 20,000,000 (memory store: 262,144). Fixed for the life of a store. */
+  readonly maxIndexNum?: number | undefined;
 }
 
 /** All options with their values. */
@@ -74,6 +80,7 @@ const MAX_TOPIC_QUEUES = 1024;
 const MIN_SEGMENT_BYTES = 4096;
 /** Offsets in a file are 32-bit in RocketMQ. */
 const MAX_SEGMENT_BYTES = 2 ** 31 - 1;
+const MAX_HASH_SLOTS = 100_000_000;
 
 /**
  * Checks options and fills in defaults, once, at the start.
@@ -114,6 +121,8 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
       ),
       checkpointIntervalMs: checkInteger('store.checkpointIntervalMs', store.checkpointIntervalMs, 5000, 1),
       maxOpenFiles: checkInteger('store.maxOpenFiles', store.maxOpenFiles, 128, 4),
+      messageIndexEnable: checkFlag('store.messageIndexEnable', store.messageIndexEnable, true),
+      ...indexSizes(store),
     }),
     brokerName: checkText('brokerName', options.brokerName, 'broker-a'),
     brokerHost,
@@ -146,6 +155,24 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
       checkMax: checkInteger('transaction.checkMax', transaction.checkMax, defaults.checkMax, 1),
     }),
   });
+}
+
+/** Nobody takes a memory store over, so its index files need not have the size of a real broker's. */
+function indexSizes(store: StoreLocationOptions): { readonly maxHashSlotNum: number; readonly maxIndexNum: number } {
+  const isMemory = store.type === 'memory';
+  const maxHashSlotNum = checkInteger(
+    'store.maxHashSlotNum',
+    store.maxHashSlotNum,
+    isMemory ? 65_536 : 5_000_000,
+    1,
+    MAX_HASH_SLOTS,
+  );
+  const mostEntries = Math.floor((MAX_SEGMENT_BYTES - 40 - maxHashSlotNum * 4) / 20);
+  const fallback = Math.min(isMemory ? 262_144 : 20_000_000, mostEntries);
+  return {
+    maxHashSlotNum,
+    maxIndexNum: checkInteger('store.maxIndexNum', store.maxIndexNum, fallback, 2, mostEntries),
+  };
 }
 
 function hostBytes(brokerHost: string): Uint8Array {

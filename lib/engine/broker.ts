@@ -195,7 +195,6 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     const consume = new ConsumeService(context, {
       redelivery,
       compileSelector,
-      defaultTopicQueueNums: options.defaultTopicQueueNums,
     });
     const transactions = new TransactionService(context, consume.offsets, options.transaction);
     const { processId, address } = hostIdentity();
@@ -215,7 +214,9 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       prepare: (draft, producerGroup) => transactions.prepare(draft, producerGroup),
       abandon: (transactionId) => {
         transactions.end(transactionId, 'ROLLBACK').catch((error: unknown) => {
-          this.#logger.warn(`Transaction ${transactionId} could not be rolled back and is asked about: ${String(error)}`);
+          this.#logger.warn(
+            `Transaction ${transactionId} could not be rolled back and is asked about: ${String(error)}`,
+          );
         });
       },
     });

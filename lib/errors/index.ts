@@ -1,3 +1,4 @@
+import * as adminErrors from './admin.errors.js';
 import * as converterErrors from './converter.errors.js';
 import * as filterErrors from './filter.errors.js';
 import * as listenerErrors from './listener.errors.js';
@@ -7,6 +8,7 @@ import type { ErrorDefinition } from './rocket-error.js';
 import * as storeErrors from './store.errors.js';
 import * as transactionErrors from './transaction.errors.js';
 
+export * from './admin.errors.js';
 export * from './converter.errors.js';
 export * from './filter.errors.js';
 export * from './listener.errors.js';
@@ -17,6 +19,7 @@ export * from './store.errors.js';
 export * from './transaction.errors.js';
 
 const families: readonly object[] = [
+  adminErrors,
   converterErrors,
   filterErrors,
   listenerErrors,

@@ -38,9 +38,9 @@ export class NotARequestError extends defineError<{ msgId: string; topic: string
 
 export class TopicNotExistError extends defineError<{ topic: string }>({
   code: 'TOPIC_NOT_EXIST',
-  meaning: 'The topic does not exist and topics are not created by sending.',
-  remedy: 'Create the topic, correct its name, or set autoCreateTopics to true.',
-  message: ({ topic }) => `Topic "${topic}" does not exist and autoCreateTopics is false.`,
+  meaning: 'The topic does not exist, and is not created by what was asked for.',
+  remedy: 'Create the topic, or correct its name. Sending creates topics when autoCreateTopics is true.',
+  message: ({ topic }) => `Topic "${topic}" does not exist.`,
 }) {}
 
 export class NoPermissionError extends defineError<{ topic: string; operation: 'send' | 'consume' }>({
@@ -48,6 +48,29 @@ export class NoPermissionError extends defineError<{ topic: string; operation: '
   meaning: 'The permission of the topic forbids this operation.',
   remedy: "Change the topic's permission, or use another topic.",
   message: ({ topic, operation }) => `Topic "${topic}" does not permit to ${operation}.`,
+}) {}
+
+export class TimerDelayTooLongError extends defineError<{ delayMs: number; maxDelayMs: number }>({
+  code: 'TIMER_DELAY_TOO_LONG',
+  meaning: 'A message was to be delivered later than timerMaxDelayMs allows. Nothing was stored.',
+  remedy: 'Choose an earlier time, or raise timerMaxDelayMs (up to 40 days).',
+  message: ({ delayMs, maxDelayMs }) =>
+    `The message was refused: it would be delivered in ${delayMs} ms, the limit is ${maxDelayMs} ms.`,
+}) {}
+
+export class RecallHandleIllegalError extends defineError<{ handle: unknown; reason: string }>({
+  code: 'RECALL_HANDLE_ILLEGAL',
+  meaning: 'A recall handle is none, or no waiting message belongs to it. Nothing was changed.',
+  remedy: 'Give the recallHandle of the SendResult of the delayed message, to the broker that stored it.',
+  message: ({ handle, reason }) => `The message was not recalled: the handle ${describe(handle)} is no good, ${reason}.`,
+}) {}
+
+export class RecallTooLateError extends defineError<{ topic: string; msgId: string; deliverAtMs: number }>({
+  code: 'RECALL_TOO_LATE',
+  meaning: 'A delayed message was to be taken back when it was due, or had been delivered.',
+  remedy: 'Recall it earlier, or let its consumer find out that it is not wanted any more.',
+  message: ({ topic, msgId, deliverAtMs }) =>
+    `Message ${msgId} of topic "${topic}" was not recalled: it was due at ${deliverAtMs}.`,
 }) {}
 
 /**

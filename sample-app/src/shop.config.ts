@@ -6,7 +6,7 @@ export const shopConfig = registerAs('shop', () => ({
   /** PORT: where HTTP is served; 0 takes any free port. */
   port: integerOf('PORT', 3000, 0, 65_535),
   /** DATA_DIR: the directory of the message store and of the database. */
-  dataDirectory: resolve(process.env['DATA_DIR'] ?? 'sample-app/data'),
+  dataDirectory: resolve(process.env['DATA_DIR'] || 'sample-app/data'),
   /** CLOSE_DELAY_LEVEL: how long an order waits for its payment. Level 3 is 10 s. */
   closeDelayLevel: integerOf('CLOSE_DELAY_LEVEL', 3, 1, 18),
   /** CHECK_TIMEOUT_MS: age at which an undecided transaction is checked for the first time. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** The built sample shop as a process of its own, that can be killed and started again. Its output goes to shop.log. */
@@ -43,15 +44,16 @@ export class ShopProcess {
     return Date.now() - killedMs;
   }
 
-  /** As `docker stop` does it. Returns the exit code. */
+  /** As `docker stop` does it: SIGTERM, and SIGKILL for what does not end in time. */
   async stop() {
+    this.#agent.destroy();
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
-    const [exitCode] = await exited;
-    this.#agent.destroy();
-    return exitCode;
+    const tooLate = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(tooLate);
   }
 
   get(path) {

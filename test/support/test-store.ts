@@ -7,7 +7,12 @@ import { openStore, type OpenStore } from '../../lib/engine/store/index.js';
 import type { EngineLogger, FileSystem, PullBatch, RecordDraft } from '../../lib/engine/types/index.js';
 
 /** Small enough that a few hundred messages roll every kind of file. */
-export const SMALL_FILES = { mappedFileSizeCommitLogBytes: 16 * 1024, consumeQueueFileEntries: 16 } as const;
+export const SMALL_FILES = {
+  mappedFileSizeCommitLogBytes: 16 * 1024,
+  consumeQueueFileEntries: 16,
+  maxHashSlotNum: 61,
+  maxIndexNum: 100,
+} as const;
 
 export interface TestStore extends OpenStore {
   readonly path: string;

@@ -32,7 +32,12 @@ export class ConcurrentFailures implements FailurePolicy {
 
   failed(delivery: FailedDelivery): Promise<void> {
     const isLast = isNonRetryable(delivery.reason);
-    logFailure(this.#room.logger, this.#group, delivery, isLast ? 'It is not tried again.' : 'It is tried again later.');
+    logFailure(
+      this.#room.logger,
+      this.#group,
+      delivery,
+      isLast ? 'It is not tried again.' : 'It is tried again later.',
+    );
     return this.#store(delivery, isLast ? DEAD_LETTER : this.#delayLevel);
   }
 

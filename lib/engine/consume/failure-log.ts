@@ -1,3 +1,4 @@
+import { describe } from '../../errors/index.js';
 import { RECONSUME_LATER, type EngineLogger, type StoredRecord } from '../types/index.js';
 import type { FailedDelivery } from './failure-policy.js';
 
@@ -23,7 +24,7 @@ export function textOf(reason: unknown): string {
   if (typeof reason === 'object' && reason !== null && 'message' in reason && typeof reason.message === 'string') {
     return reason.message;
   }
-  return typeof reason === 'object' ? Object.prototype.toString.call(reason) : String(reason);
+  return typeof reason === 'string' ? reason : describe(reason);
 }
 
 export function stackOf(reason: unknown): string | undefined {

@@ -21,6 +21,7 @@ export class Lane {
   /** True while the lane stands in its dispatcher's round. */
   #listed = false;
   #suspension: TimerHandle | undefined;
+  #disposed = false;
 
   constructor(queue: ProcessQueue, topic: string | undefined) {
     this.queue = queue;
@@ -77,6 +78,7 @@ export class Lane {
 
   /** Keeps the lane blocked for a while. */
   suspend(clock: Clock, durationMs: number): void {
+    if (this.#disposed) return;
     this.#suspension = clock.setTimer(() => {
       this.#suspension = undefined;
       this.unblock();
@@ -85,6 +87,7 @@ export class Lane {
 
   /** The queue is no longer consumed by this group: nothing may start any more. */
   dispose(): void {
+    this.#disposed = true;
     this.assign(undefined);
     this.#suspension?.cancel();
     this.#suspension = undefined;

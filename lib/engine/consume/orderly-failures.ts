@@ -22,13 +22,13 @@ export class OrderlyFailures implements FailurePolicy {
   readonly #sendBack: SendBack;
 
   /**
-   * @param suspendMs pause before the next attempt; undefined or −1: 1 s
+   * @param suspendMs pause before the next attempt; −1: 1 s
    * @param maxReconsumeTimes −1: attempts without end
    */
-  constructor(room: ConsumeRoom, group: string, suspendMs: number | undefined, maxReconsumeTimes: number) {
+  constructor(room: ConsumeRoom, group: string, suspendMs: number, maxReconsumeTimes: number) {
     this.#room = room;
     this.#group = group;
-    const askedMs = suspendMs === undefined || suspendMs === -1 ? DEFAULT_SUSPEND_MS : suspendMs;
+    const askedMs = suspendMs === -1 ? DEFAULT_SUSPEND_MS : suspendMs;
     this.#suspendMs = Math.min(Math.max(askedMs, MIN_SUSPEND_MS), MAX_SUSPEND_MS);
     this.#maxReconsumeTimes = maxReconsumeTimes < 0 ? Infinity : maxReconsumeTimes;
     this.#sendBack = new SendBack(room, group);

@@ -23,7 +23,9 @@ export class SendBack {
       const options = { group: this.#group, delayLevel, maxReconsumeTimes };
       if ((await redelivery.sendBack(record, options)) === 'DEAD_LETTER') {
         const topic = deadLetterTopicOf(this.#group);
-        logger.warn(`${nameOf(record, this.#group)} was the last: the message is a dead letter now, in topic "${topic}".`);
+        logger.warn(
+          `${nameOf(record, this.#group)} was the last: the message is a dead letter now, in topic "${topic}".`,
+        );
       }
       return true;
     } catch (error) {

@@ -1,4 +1,6 @@
 export * from './console-logger.js';
+export type { FaultRates, InjectedErrorCode, OrderedFault } from './fault-plan.js';
+export * from './faulty-file-system.js';
 export type { FileLocker } from './file-locker.js';
 export * from './manual-clock.js';
 export * from './memory-file-system.js';

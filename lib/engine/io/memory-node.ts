@@ -35,16 +35,3 @@ export class MemoryFile {
     if (!this.#hasName && this.#openHandles === 0) this.pages.truncate(0);
   }
 }
-
-export class MemoryDirectory {
-  readonly kind = 'directory';
-  readonly entries = new Map<string, MemoryNode>();
-  readonly sizeBytes = 0;
-  modifiedMs: number;
-
-  constructor(modifiedMs: number) {
-    this.modifiedMs = modifiedMs;
-  }
-}
-
-export type MemoryNode = MemoryFile | MemoryDirectory;

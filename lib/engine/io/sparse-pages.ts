@@ -1,3 +1,5 @@
+import { forEachPage } from './page-range.js';
+
 /** Bytes of a page. Small enough that a sparse file is cheap, large enough that a full one is few objects. */
 export const PAGE_SIZE_BYTES = 64 * 1024;
 
@@ -24,7 +26,7 @@ export class SparsePages {
   /** Returns the number of bytes read: fewer than asked only at the end of the file. */
   read(target: Uint8Array, position: number): number {
     const count = Math.max(0, Math.min(target.byteLength, this.#sizeBytes - position));
-    forEachPage(position, count, (pageIndex, inPage, start, length) => {
+    forEachPage(PAGE_SIZE_BYTES, position, count, (pageIndex, inPage, start, length) => {
       const page = this.#pages.get(pageIndex);
       if (page === undefined) target.fill(0, start, start + length);
       else target.set(page.subarray(inPage, inPage + length), start);
@@ -34,7 +36,7 @@ export class SparsePages {
 
   /** Returns false when the disk is full; then what still fitted has been written, as on a real disk. */
   write(source: Uint8Array, position: number): boolean {
-    return forEachPage(position, source.byteLength, (pageIndex, inPage, start, length) => {
+    return forEachPage(PAGE_SIZE_BYTES, position, source.byteLength, (pageIndex, inPage, start, length) => {
       const page = this.#pages.get(pageIndex) ?? this.#allocate(pageIndex);
       if (page === undefined) return false;
       page.set(source.subarray(start, start + length), inPage);
@@ -66,25 +68,4 @@ export class SparsePages {
   #free(pageIndex: number): void {
     if (this.#pages.delete(pageIndex)) this.#budget.usedBytes -= PAGE_SIZE_BYTES;
   }
-}
-
-/**
- * Calls `visit` for each piece of a range that lies in one page, until one returns false.
- *
- * @param visit gets the page, the offset in it, the offset in the range, and the length of the piece
- * @returns false if a visit did
- */
-function forEachPage(
-  position: number,
-  lengthBytes: number,
-  visit: (pageIndex: number, inPage: number, start: number, length: number) => boolean | void,
-): boolean {
-  for (let start = 0; start < lengthBytes;) {
-    const pageIndex = Math.floor((position + start) / PAGE_SIZE_BYTES);
-    const inPage = position + start - pageIndex * PAGE_SIZE_BYTES;
-    const length = Math.min(lengthBytes - start, PAGE_SIZE_BYTES - inPage);
-    if (visit(pageIndex, inPage, start, length) === false) return false;
-    start += length;
-  }
-  return true;
 }

@@ -1,10 +1,12 @@
+import { StoreClosedError } from '../../errors/index.js';
 import type { Activity, Clock, EngineLogger, FileSystem, TimerHandle } from '../types/index.js';
 import { writeCheckpoint } from './checkpoint.js';
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { Dispatcher } from './dispatcher.js';
+import type { KeyIndex } from './key-index.js';
 
-/** After this many records the checkpoint comes before its time: bounds the queue entries that are only in memory. */
+/** After this many records, or entries of the key index, the checkpoint comes before its time: bounds what is only in memory. */
 const EARLY_FLUSH_RECORDS = 100_000;
 
 interface CheckpointEnvironment {
@@ -14,12 +16,13 @@ interface CheckpointEnvironment {
   readonly activity: Activity;
 }
 
-/** Now and then brings the consume queues to the disk, and then says so in the checkpoint: in that order. */
+/** Now and then brings the consume queues and the key index to the disk, and then says so in the checkpoint: in that order. */
 export class CheckpointService {
   readonly #path: string;
   readonly #intervalMs: number;
   readonly #environment: CheckpointEnvironment;
   readonly #queues: ConsumeQueueSet;
+  readonly #keyIndex: KeyIndex | undefined;
   readonly #dispatcher: Dispatcher;
   #log: CommitLog | undefined;
   #written: { offset: number; storeTimestampMs: number };
@@ -33,6 +36,7 @@ export class CheckpointService {
     intervalMs: number,
     environment: CheckpointEnvironment,
     queues: ConsumeQueueSet,
+    keyIndex: KeyIndex | undefined,
     dispatcher: Dispatcher,
     end: { offset: number; storeTimestampMs: number },
   ) {
@@ -40,6 +44,7 @@ export class CheckpointService {
     this.#intervalMs = intervalMs;
     this.#environment = environment;
     this.#queues = queues;
+    this.#keyIndex = keyIndex;
     this.#dispatcher = dispatcher;
     this.#written = { offset: -1, storeTimestampMs: end.storeTimestampMs };
   }
@@ -48,6 +53,7 @@ export class CheckpointService {
     this.#log = log;
   }
 
+  /** @param count records that have become visible, or the entries that they have in the key index if those are more */
   onRecords(count: number): void {
     this.#recordsSince += count;
     if (this.#recordsSince >= EARLY_FLUSH_RECORDS) this.#runSoon(0);
@@ -57,8 +63,20 @@ export class CheckpointService {
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    await this.#running;
+    while (this.#running !== undefined) await this.#running;
     await this.#write();
+    if (this.#log?.hasFailed === false) await this.#keyIndex?.close();
+  }
+
+  /** Does `work` while no checkpoint is being written, and writes one behind it. */
+  async withCheckpoint(work: () => Promise<void>): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    if (this.#closed) throw new StoreClosedError({ operation: 'change the store', state: 'closed' });
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const run = work().then(() => this.#write());
+    this.#running = this.#afterwards(run.catch(() => undefined));
+    await run;
   }
 
   #runSoon(delayMs: number): void {
@@ -69,17 +87,22 @@ export class CheckpointService {
     }
     this.#timer = this.#environment.clock.setTimer(() => {
       this.#timer = undefined;
-      const done = this.#environment.activity.begin();
-      this.#running = this.#write()
-        .catch((error: unknown) => {
+      this.#running = this.#afterwards(
+        this.#write().catch((error: unknown) => {
           this.#environment.logger.error(`The checkpoint could not be written, it is tried again: ${String(error)}`);
-        })
-        .finally(() => {
-          this.#running = undefined;
-          done();
-          if (this.#recordsSince > 0) this.#runSoon(this.#intervalMs);
-        });
+        }),
+      );
     }, delayMs);
+  }
+
+  /** What has come in while a checkpoint was being written gets one of its own. */
+  #afterwards(run: Promise<void>): Promise<void> {
+    const done = this.#environment.activity.begin();
+    return run.finally(() => {
+      this.#running = undefined;
+      done();
+      if (this.#recordsSince > 0) this.#runSoon(this.#intervalMs);
+    });
   }
 
   async #write(): Promise<void> {
@@ -87,17 +110,21 @@ export class CheckpointService {
     if (log === undefined || log.hasFailed) return;
     const offset = log.visibleOffset;
     if (offset === this.#written.offset) return;
+    const index = this.#keyIndex?.state();
     const storeTimestampMs = Math.max(this.#dispatcher.lastStoreTimestampMs, this.#written.storeTimestampMs);
     this.#recordsSince = 0;
     await log.syncWritten();
     await this.#queues.flush();
+    if (index !== undefined) await this.#keyIndex?.write(index);
     await writeCheckpoint(this.#environment.fileSystem, this.#path, {
       physicMsgTimestampMs: storeTimestampMs,
       logicsMsgTimestampMs: storeTimestampMs,
-      indexMsgTimestampMs: storeTimestampMs,
+      // Later than any entry where records are missing in the index: that is how the next opening notices.
+      indexMsgTimestampMs: index === undefined || index.isBehind ? storeTimestampMs + 1 : index.endTimestampMs,
       masterFlushedOffset: 0,
       confirmPhyOffset: offset,
     });
     this.#written = { offset, storeTimestampMs };
+    if (index !== undefined) await this.#keyIndex?.confirm(index);
   }
 }

@@ -82,6 +82,17 @@ export class ConsumeQueueSet {
     await inParallel(this.all(), (queue) => queue.trim(minPhysicalOffset));
   }
 
+  /** Forgets the queues of a topic at once, and removes their files. A queue that is written to later is a new one. */
+  async remove(topic: string): Promise<void> {
+    const queues = this.ofTopic(topic);
+    this.#topics.delete(topic);
+    for (const queue of queues) await queue.remove();
+    const directory = `${this.#directory}/${topic}`;
+    for (const name of await this.#fileSystem.list(directory)) await this.#fileSystem.remove(`${directory}/${name}`);
+    await this.#fileSystem.remove(directory);
+    if (queues.length > 0) await this.#fileSystem.syncDirectory(this.#directory);
+  }
+
   async #load(topic: string, queueId: number, trustedOffset: number, clear: boolean): Promise<ConsumeQueue> {
     const files = this.#files(topic, queueId);
     await files.load();

@@ -65,6 +65,11 @@ export class ConsumeQueue implements QueueNumbers {
     return this.maxIndex - this.#writtenIndex;
   }
 
+  /** True while a number is given out whose message has not become visible. */
+  get hasNumbersInFlight(): boolean {
+    return this.#nextNumber > this.maxIndex;
+  }
+
   takeOffset(): number {
     return this.#nextNumber++;
   }
@@ -140,6 +145,11 @@ export class ConsumeQueue implements QueueNumbers {
   async trim(minPhysicalOffset: number): Promise<void> {
     this.#minIndex = await this.#firstIndexAt(minPhysicalOffset);
     await this.#files.removeBefore(Math.min(this.#minIndex, this.#writtenIndex - 1) * QUEUE_ENTRY_BYTES);
+  }
+
+  /** Removes all files, and the directory. */
+  async remove(): Promise<void> {
+    await this.#files.removeAll();
   }
 
   /** The first message of which `isAtOrAfter` is true, given that it is true for all later ones: a binary search over entries. */

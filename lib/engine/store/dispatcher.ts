@@ -1,22 +1,25 @@
 import { Property, SysFlag, type ArrivalListener } from '../types/index.js';
 import type { PendingRecord } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
+import type { KeyIndex } from './key-index.js';
 import { StoredMessage } from './stored-message.js';
 import type { TagsCodes } from './tags-code.js';
 
 /**
- * Carries each record of the log, once and in order, to what is derived from it: its consume queue, and those who wait for it. Live records come
+ * Carries each record of the log, once and in order, to what is derived from it: its consume queue, the key index, and those who wait for it. Live records come
  * from memory, those of a recovery from the disk; both end up in the same place.
  */
 export class Dispatcher {
   readonly #queues: ConsumeQueueSet;
+  readonly #keyIndex: KeyIndex | undefined;
   readonly #tagsCodes: TagsCodes;
   readonly #listeners = new Map<string, readonly ArrivalListener[]>();
   #lastStoreTimestampMs = 0;
 
-  constructor(queues: ConsumeQueueSet, tagsCodes: TagsCodes) {
+  constructor(queues: ConsumeQueueSet, tagsCodes: TagsCodes, keyIndex: KeyIndex | undefined) {
     this.#queues = queues;
     this.#tagsCodes = tagsCodes;
+    this.#keyIndex = keyIndex;
   }
 
   /** Store time of the last record that was carried on. */
@@ -36,6 +39,9 @@ export class Dispatcher {
   /** Live records: all queues are filled before anybody is told, so that a listener sees the whole group. */
   dispatch(records: readonly PendingRecord[]): void {
     for (const { draft, queueOffset, physicalOffset, sizeBytes, storeTimestampMs } of records) {
+      if (this.#keyIndex !== undefined && isIndexed(draft.sysFlag)) {
+        this.#keyIndex.add(draft.topic, draft.uniqKey, draft.keys, physicalOffset, storeTimestampMs);
+      }
       if (!isQueued(draft.sysFlag)) continue;
       const tagsCode = this.#tagsCodes.of(draft.topic, draft.tags, draft.delayLevel, storeTimestampMs);
       this.#queues.getOrCreate(draft.topic, draft.queueId).add(queueOffset, physicalOffset, sizeBytes, tagsCode);
@@ -53,12 +59,29 @@ export class Dispatcher {
   dispatchRecovered(bytes: Buffer, at: number, sizeBytes: number, physicalOffset: number): void {
     const message = new StoredMessage(bytes, at, '');
     this.#lastStoreTimestampMs = message.storeTimestamp;
+    this.#enter(message, physicalOffset);
     if (!isQueued(message.sysFlag)) return;
     const { storedTopic, queueId, queueOffset, tags, storeTimestamp } = message;
     const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
     const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
     this.#queues.getOrCreate(storedTopic, queueId).add(queueOffset, physicalOffset, sizeBytes, tagsCode);
   }
+
+  /** A record that recovery read for the key index alone: its queue has it. */
+  indexRecovered(bytes: Buffer, at: number, physicalOffset: number): void {
+    this.#enter(new StoredMessage(bytes, at, ''), physicalOffset);
+  }
+
+  #enter(message: StoredMessage, physicalOffset: number): void {
+    if (this.#keyIndex === undefined || !isIndexed(message.sysFlag)) return;
+    const { storedTopic, properties, keys, storeTimestamp } = message;
+    this.#keyIndex.add(storedTopic, properties[Property.UNIQ_KEY], keys, physicalOffset, storeTimestamp);
+  }
+}
+
+/** Rolled-back transaction records are found by no key (`IndexService.buildIndex`). */
+function isIndexed(sysFlag: number): boolean {
+  return (sysFlag & SysFlag.TRANSACTION_TYPE) !== SysFlag.TRANSACTION_ROLLBACK;
 }
 
 /** Prepared and rolled-back transaction records are in no queue (`CommitLogDispatcherBuildConsumeQueue`). */

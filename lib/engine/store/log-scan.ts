@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../types/index.js';
 import { checkRecord } from './record-checker.js';
 import type { SegmentFiles } from './segment-files.js';
 
@@ -10,6 +11,13 @@ export interface ScanEnd {
   readonly reason: string | undefined;
 }
 
+export interface ScanLimits {
+  /** The start of a record; the scan ends there. Default: the end of the log. */
+  readonly untilOffset?: number;
+  /** Awaited now and then, for those who gather what they are told. */
+  readonly afterBlock?: () => MaybePromise<void>;
+}
+
 /**
  * Reads the log record by record from `startOffset`, which is the start of a record, to the first place that holds none.
  *
@@ -19,10 +27,11 @@ export async function scanLog(
   segments: SegmentFiles,
   startOffset: number,
   onRecord: (bytes: Buffer, at: number, sizeBytes: number, offset: number) => void,
+  { untilOffset = Infinity, afterBlock }: ScanLimits = {},
 ): Promise<ScanEnd> {
   let buffer = Buffer.allocUnsafeSlow(SCAN_BYTES);
   let offset = startOffset;
-  while (segments.has(offset)) {
+  while (offset < untilOffset && segments.has(offset)) {
     const segmentEnd = segments.startOf(offset) + segments.fileSizeBytes;
     const readBytes = await segments.read(buffer, offset);
     const blockOffset = offset;
@@ -32,6 +41,7 @@ export async function scanLog(
         onRecord(buffer, at, check.sizeBytes, blockOffset + at);
         at += check.sizeBytes;
         offset = blockOffset + at;
+        if (offset >= untilOffset) break;
         continue;
       }
       if (check.kind === 'empty') return { offset, reason: undefined };
@@ -44,6 +54,7 @@ export async function scanLog(
       }
       break;
     }
+    await afterBlock?.();
   }
   return { offset, reason: undefined };
 }

@@ -16,7 +16,9 @@ import { ConsumeQueueSet } from './consume-queue-set.js';
 import { Dispatcher } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
+import { type KeyIndex, openKeyIndex, type KeyIndexOptions } from './key-index.js';
 import { LogReader } from './log-reader.js';
+import { scanLog, type ScanLimits } from './log-scan.js';
 import { LogTail } from './log-tail.js';
 import { LogMessageStore } from './message-store.js';
 import { RecordEncoder } from './record-encoder.js';
@@ -26,8 +28,9 @@ import { StoreOwner } from './store-owner.js';
 import { SubscriptionGroupConfigTable } from './subscription-group-config-table.js';
 import { TagsCodes } from './tags-code.js';
 import { TopicConfigTable, topicConfig } from './topic-config-table.js';
+import { removeTopic } from './topic-removal.js';
 
-export interface StoreOptions {
+export interface StoreOptions extends KeyIndexOptions {
   /** The store's directory. Made when it is missing. */
   readonly path: string;
   readonly flushDiskType: FlushDiskType;
@@ -41,7 +44,7 @@ export interface StoreOptions {
   readonly maxUnflushedBytes: number;
   /** After this time at the latest, written consume queues and a checkpoint follow a record. Bounds what a crash makes the opening read again. */
   readonly checkpointIntervalMs: number;
-  /** Files of consume queues that stay open while nobody uses them. */
+  /** Files of consume queues and index that stay open while nobody uses them. */
   readonly maxOpenFiles: number;
   readonly brokerName: string;
   /** Address and port that stand in records and offset ids. */
@@ -64,6 +67,14 @@ export interface OpenStore {
   readonly topics: TopicTable;
   readonly groups: SubscriptionGroupTable;
   readonly state: StateDirectory;
+  /** Finds messages by key. Undefined: `messageIndexEnable` is false. */
+  readonly keyIndex: KeyIndex | undefined;
+  /**
+   * Takes a topic and its queues out of the store. Its records stay in the log until retention removes them.
+   *
+   * @throws TopicBusyError messages to it keep coming in
+   */
+  deleteTopic(topicName: string): Promise<void>;
   /** Brings everything to the disk and gives the directory free. A second call waits for the first. */
   close(): Promise<void>;
 }
@@ -95,7 +106,6 @@ async function openOwnedStore(
   const queueFiles = new FilePool(fileSystem, options.maxOpenFiles);
   const segments = new SegmentFiles(paths.commitLog, options.mappedFileSizeCommitLogBytes, fileSystem, logFiles);
   const queues = new ConsumeQueueSet(paths.consumeQueue, options.consumeQueueFileEntries, fileSystem, queueFiles);
-  const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs));
   const config = new ConfigDirectory(paths.config, environment);
   const topics = new TopicConfigTable(clock);
   const groups = new SubscriptionGroupConfigTable(clock);
@@ -105,6 +115,27 @@ async function openOwnedStore(
   const scanStart = await chooseScanStart(segments, checkpoint, await queues.isEmptyOnDisk());
   await owner.markOpen(options.processId);
   await queues.load(scanStart, !owner.wasClosedCleanly);
+  const { keyIndex, missingFrom } = await openKeyIndex(options, {
+    directory: paths.index,
+    fileSystem,
+    clock,
+    logger,
+    pool: queueFiles,
+    segments,
+    checkpoint,
+    wasClosedCleanly: owner.wasClosedCleanly,
+  });
+  const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs), keyIndex);
+  const limits: ScanLimits = { afterBlock: () => keyIndex?.relieve() };
+  if (missingFrom !== undefined && missingFrom < scanStart) {
+    logger.log(`The key index is made again from offset ${missingFrom} of the log`);
+    await scanLog(
+      segments,
+      missingFrom,
+      (bytes, at, _sizeBytes, offset) => dispatcher.indexRecovered(bytes, at, offset),
+      { ...limits, untilOffset: scanStart },
+    );
+  }
   const recoveryEnvironment = { fileSystem, logger, brokenDirectory: paths.broken, nowMs: clock.now() };
   const startedMs = clock.monotonicMs();
   const endOffset = await recoverLog(
@@ -113,6 +144,7 @@ async function openOwnedStore(
     checkpoint,
     recoveryEnvironment,
     (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
+    limits,
   );
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
@@ -121,6 +153,7 @@ async function openOwnedStore(
     );
   }
   await queues.trim(segments.firstOffset);
+  await keyIndex?.trim(segments.firstOffset);
   await topics.open(config);
   await groups.open(config);
   await restoreTopics(topics, queues);
@@ -135,6 +168,7 @@ async function openOwnedStore(
     options.checkpointIntervalMs,
     environment,
     queues,
+    keyIndex,
     dispatcher,
     end,
   );
@@ -146,8 +180,9 @@ async function openOwnedStore(
     {
       ...environment,
       onVisible: (records) => {
+        const entriesBefore = keyIndex?.unwrittenCount ?? 0;
         dispatcher.dispatch(records);
-        checkpoints.onRecords(records.length);
+        checkpoints.onRecords(Math.max(records.length, (keyIndex?.unwrittenCount ?? 0) - entriesBefore));
       },
     },
     options,
@@ -174,6 +209,8 @@ async function openOwnedStore(
     topics,
     groups,
     state: config,
+    keyIndex,
+    deleteTopic: (topicName) => removeTopic(topicName, { topics, queues, log, checkpoints }),
     close: () => (closing ??= close()),
   };
 }

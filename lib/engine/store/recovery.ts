@@ -2,7 +2,7 @@ import { StoreCorruptError } from '../../errors/index.js';
 import type { EngineLogger, FileSystem } from '../types/index.js';
 import { trustedTimestampMs, type CheckpointState } from './checkpoint.js';
 import { offsetFileName } from './file-names.js';
-import { scanLog, type ScanEnd } from './log-scan.js';
+import { scanLog, type ScanEnd, type ScanLimits } from './log-scan.js';
 import { checkRecord } from './record-checker.js';
 import { MAX_RECORD_BYTES } from './record-format.js';
 import type { SegmentFiles } from './segment-files.js';
@@ -55,8 +55,9 @@ export async function recoverLog(
   checkpoint: CheckpointState,
   environment: RecoveryEnvironment,
   onRecord: (bytes: Buffer, at: number, sizeBytes: number, offset: number) => void,
+  limits?: ScanLimits,
 ): Promise<number> {
-  const end = await scanLog(segments, scanStart, onRecord);
+  const end = await scanLog(segments, scanStart, onRecord, limits);
   const laterData = await lastSegmentWithRecord(segments, end.offset);
   const lastWriteReached = laterData === undefined || laterData === nextStart(segments, end.offset);
   if (end.offset < checkpoint.confirmPhyOffset || !lastWriteReached) {

@@ -126,6 +126,12 @@ export class SegmentFiles {
     for (const start of this.#starts.filter((s) => s + this.fileSizeBytes <= offset)) await this.#remove(start);
   }
 
+  /** Removes all files, and the directory. */
+  async removeAll(): Promise<void> {
+    await this.removeBefore(Infinity);
+    await this.#fileSystem.remove(this.directory);
+  }
+
   async #remove(start: number): Promise<void> {
     this.#starts = this.#starts.filter((s) => s !== start);
     await this.#pool.forget(this.path(start));

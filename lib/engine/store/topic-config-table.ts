@@ -35,6 +35,11 @@ export class TopicConfigTable implements TopicTable {
     return this.#table.put(config.topicName, config);
   }
 
+  /** Resolves when the topic is gone from the disk. */
+  delete(topicName: string): Promise<void> {
+    return this.#table.delete(topicName);
+  }
+
   list(): readonly TopicConfig[] {
     return this.#table.list();
   }

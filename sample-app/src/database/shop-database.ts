@@ -16,8 +16,7 @@ export class ShopDatabase {
   readonly #statements = new Map<string, Statement>();
 
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true });
-    this.#connection = new Database(join(directory, 'shop.db'));
+    this.#connection = open(directory);
     this.#connection.pragma('journal_mode = WAL');
     this.#connection.pragma('synchronous = FULL');
     this.#connection.pragma('foreign_keys = ON');
@@ -54,5 +53,15 @@ export class ShopDatabase {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+}
+
+function open(directory: string): Database.Database {
+  try {
+    mkdirSync(directory, { recursive: true });
+    return new Database(join(directory, 'shop.db'));
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new Error(`No database can be opened in ${directory} (DATA_DIR): ${reason}.`, { cause: error });
   }
 }

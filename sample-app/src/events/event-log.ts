@@ -6,6 +6,8 @@ import type { EventsQuery, EventsSummary, EventsTopicQuery, ShopEvent } from './
 /** Older events make room, so that a shop that runs for months does not fill the disk with them. */
 const MAX_EVENTS = 200_000;
 const PRUNE_EVERY = 1000;
+/** A love message's text is its id, and may be as long as a message can be. */
+const MAX_ID_CHARACTERS = 1000;
 
 type EventRow = Omit<ShopEvent, 'time'> & { readonly time: number };
 
@@ -20,7 +22,7 @@ export class EventLog {
     const [inserted] = this.database.all<{ seq: number }>(
       `INSERT INTO events (id, topic, tag, consumer_group, attempt, msg_id, note, time)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
-      id,
+      id.slice(0, MAX_ID_CHARACTERS),
       topic,
       tags,
       consumerGroup,

@@ -10,7 +10,7 @@ export class LoveListener implements RocketListener<string> {
   constructor(private readonly events: EventLog) {}
 
   onMessage(text: string, message: MessageExt): void {
-    this.#logger.log(`madoka got "${text}"`);
+    this.#logger.log(`madoka got ${JSON.stringify(text)}`);
     this.events.record('madoka', message, 'done', text);
   }
 }

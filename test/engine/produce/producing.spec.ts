@@ -90,7 +90,7 @@ describe('producing', () => {
   it('goes round robin over the queues of a topic that it creates', async () => {
     const results = await Promise.all(Array.from({ length: 8 }, () => send({})));
     const queueIds = results.map(({ messageQueue }) => messageQueue.queueId);
-    expect(queueIds.toSorted()).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
+    expect(queueIds.toSorted((a, b) => a - b)).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
     expect(store.topics.get('t')).toMatchObject({ readQueueNums: 4, writeQueueNums: 4, perm: 6 });
   });
 

@@ -24,6 +24,7 @@ import org.apache.rocketmq.client.producer.LocalTransactionState;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.TransactionListener;
 import org.apache.rocketmq.client.producer.TransactionMQProducer;
+import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
 import org.apache.rocketmq.common.MixAll;
 import org.apache.rocketmq.common.TopicConfig;
 import org.apache.rocketmq.common.compression.CompressionType;
@@ -113,6 +114,9 @@ final class PlanWriter {
     Message message = message(step);
     if (step.containsKey("queueId")) {
       return producer.send(message, queue(step));
+    }
+    if (step.containsKey("hashKey")) {
+      return producer.send(message, new SelectMessageQueueByHash(), step.getString("hashKey"));
     }
     return producer.send(message);
   }

@@ -1,0 +1,215 @@
+import { InvalidOptionError, StoreClosedError } from '../../errors/index.js';
+import { retryTopicOf, type Redelivery, type ServiceContext, type TimerHandle } from '../types/index.js';
+import type { ConsumeRoom, SelectorCompiler } from './consume-room.js';
+import { ConsumerGroup, type GroupStatus } from './consumer-group.js';
+import { stackOf, textOf } from './failure-log.js';
+import { GroupConsumer } from './group-consumer.js';
+import { conflictBetween, signatureOf, type GroupSignature } from './group-signature.js';
+import { offsetsOf } from './member-offsets.js';
+import { Member } from './member.js';
+import { OffsetStore } from './offset-store.js';
+import { resolveSpec, type ConsumerOptions, type ResolvedConsumerSpec } from './resolved-spec.js';
+import { SliceScheduler } from './slice-scheduler.js';
+import { startPosition } from './start-position.js';
+import type { OffsetSource } from './topic-queues.js';
+import { WorkGauge } from './work-gauge.js';
+
+/** How often topics are looked at again, for changes that no arrival tells of (`RebalanceService.waitInterval`). */
+const REFRESH_INTERVAL_MS = 20_000;
+const DEFAULT_CLOSE_TIMEOUT_MS = 3000;
+
+/** What the room needs of other rooms. */
+export interface ConsumeDependencies {
+  readonly redelivery: Redelivery;
+  readonly compileSelector: SelectorCompiler;
+}
+
+/**
+ * Consumption: groups and their members, who share queues, read ahead, call handlers, and commit offsets.
+ *
+ * Topics are never made here, as in RocketMQ. A group that subscribes to a topic before it exists gets it from the first message on.
+ */
+export class ConsumeService {
+  /** How far clustering groups are: `config/consumerOffset.json`. Usable from {@link start} on. */
+  readonly offsets: OffsetStore;
+  readonly #broadcastOffsets: OffsetStore;
+  readonly #room: ConsumeRoom;
+  readonly #groups = new Map<string, ConsumerGroup>();
+  /** Called when a group has lost its last member. */
+  readonly #groupWaiters = new Map<string, (() => void)[]>();
+  readonly #consumers = new Set<GroupConsumer>();
+  #state: 'not started' | 'running' | 'closing' | 'closed' = 'not started';
+  #madeClientIds = 0;
+  #refreshTimer: TimerHandle | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(context: ServiceContext, dependencies: ConsumeDependencies) {
+    this.offsets = new OffsetStore(context);
+    this.#broadcastOffsets = new OffsetStore(context, 'broadcastOffset.json');
+    const { store, topics, groups, clock, logger } = context;
+    const gauge = new WorkGauge(context.activity);
+    const scheduler = new SliceScheduler(clock, gauge);
+    this.#room = { store, topics, groups, clock, logger, gauge, scheduler, ...dependencies };
+  }
+
+  /** Reads the offsets. */
+  async start(): Promise<void> {
+    await this.offsets.open();
+    await this.#broadcastOffsets.open();
+    this.#state = 'running';
+  }
+
+  /**
+   * Adds a member to a group; makes the group when it is the first.
+   *
+   * @throws NameIllegalError, InvalidOptionError, GroupConflictError, StoreClosedError, and what the selector's compiler throws
+   */
+  async subscribe(options: ConsumerOptions): Promise<GroupConsumer> {
+    this.#assertRunning();
+    const spec = resolveSpec(options, this.#room.clock.now(), () => this.#makeClientId());
+    // What is wrong is found before anything is stored for a group that will never be.
+    for (const { selector } of spec.subscriptions) this.#room.compileSelector(selector);
+    const signature = signatureOf(spec);
+    while (!this.#isOpenTo(signature)) await this.#untilEnded(spec.group);
+    await this.#room.groups.ensure(spec.group);
+    const offsets = offsetsOf(spec, { clustering: this.offsets, broadcasting: this.#broadcastOffsets });
+    if (await this.#fixStartPositions(spec, offsets)) await this.#flushOffsets();
+    // Others may have come and gone meanwhile.
+    while (!this.#isOpenTo(signature)) await this.#untilEnded(spec.group);
+    this.#assertRunning();
+    return this.#join(spec, signature, offsets);
+  }
+
+  /** Looks again at topics and groups; call it after they have been changed, or within 20 s it happens by itself. */
+  refresh(): void {
+    for (const group of this.#groups.values()) group.refresh();
+  }
+
+  /** All groups that have members. */
+  groups(): readonly GroupStatus[] {
+    return [...this.#groups.values()].map((group) => group.status());
+  }
+
+  /** Closes all consumers and brings the offsets to the disk. A second call waits for the first. */
+  close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    if (this.#state === 'not started') {
+      this.#state = 'closed';
+      return;
+    }
+    this.#state = 'closing';
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close({ timeoutMs })));
+    await this.#flushOffsets();
+    this.#state = 'closed';
+  }
+
+  #join(spec: ResolvedConsumerSpec, signature: GroupSignature, offsets: OffsetSource): GroupConsumer {
+    let group = this.#groups.get(spec.group);
+    if (group?.hasClientId(spec.clientId) === true) {
+      const expected = `a name that no other member of consumer group "${spec.group}" has`;
+      throw new InvalidOptionError({ option: 'clientId', value: spec.clientId, expected });
+    }
+    if (group === undefined) {
+      group = new ConsumerGroup(this.#room, spec, signature, () => this.#groupEnded(spec.group));
+      this.#groups.set(spec.group, group);
+    }
+    const member = new Member(this.#room, spec);
+    const consumer: GroupConsumer = new GroupConsumer(member, group, () => this.#consumerClosed(consumer));
+    group.join(member, offsets);
+    this.#consumers.add(consumer);
+    this.#keepRefreshing();
+    return consumer;
+  }
+
+  /**
+   * Whether a member with this signature may join: there is no group, or it has the same. Must be asked in the same step as the joining.
+   *
+   * @returns false when a group with other subscriptions only waits for its last handlers
+   * @throws GroupConflictError when it has members
+   */
+  #isOpenTo(signature: GroupSignature): boolean {
+    const group = this.#groups.get(signature.group);
+    const conflict = group && conflictBetween(group.signature, signature);
+    if (conflict !== undefined && group!.hasMembers) throw conflict;
+    return conflict === undefined;
+  }
+
+  #untilEnded(group: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#groupWaiters.set(group, [...(this.#groupWaiters.get(group) ?? []), resolve]);
+    });
+  }
+
+  #groupEnded(group: string): void {
+    this.#groups.delete(group);
+    const waiters = this.#groupWaiters.get(group) ?? [];
+    this.#groupWaiters.delete(group);
+    for (const waiter of waiters) waiter();
+  }
+
+  /** @returns true when a position was fixed that was open before */
+  async #fixStartPositions(spec: ResolvedConsumerSpec, offsets: OffsetSource): Promise<boolean> {
+    const topics = spec.subscriptions.map(({ topic }) => topic);
+    if (spec.messageModel === 'CLUSTERING') topics.push(retryTopicOf(spec.group));
+    let isNew = false;
+    for (const topic of topics) {
+      const queueNums = this.#room.topics.get(topic)?.readQueueNums ?? 0;
+      for (let queueId = 0; queueId < queueNums; queueId++) {
+        const cell = offsets.cell(topic, queueId);
+        if (cell.offset !== undefined) continue;
+        const offset = await startPosition(this.#room.store, topic, queueId, spec);
+        // Another member may have begun meanwhile.
+        if (cell.offset !== undefined) continue;
+        cell.commit(offset);
+        isNew = true;
+      }
+    }
+    return isNew;
+  }
+
+  async #consumerClosed(consumer: GroupConsumer): Promise<void> {
+    this.#consumers.delete(consumer);
+    this.#keepRefreshing();
+    try {
+      await this.#flushOffsets();
+    } catch (error) {
+      // The member has left all the same. The offsets stay in memory and are written with the next change, or when the store is closed.
+      this.#room.logger.error(`The offsets of consumers could not be written: ${textOf(error)}`, stackOf(error));
+    }
+  }
+
+  async #flushOffsets(): Promise<void> {
+    await Promise.all([this.offsets.flush(), this.#broadcastOffsets.flush()]);
+  }
+
+  /** The timer also keeps the process alive for as long as there is somebody to hand messages to: an app of listeners alone must not exit. */
+  #keepRefreshing(): void {
+    if (this.#consumers.size === 0) {
+      this.#refreshTimer?.cancel();
+      this.#refreshTimer = undefined;
+      return;
+    }
+    this.#refreshTimer ??= this.#room.clock.setTimer(
+      () => {
+        this.#refreshTimer = undefined;
+        this.refresh();
+        this.#keepRefreshing();
+      },
+      REFRESH_INTERVAL_MS,
+      { keepsProcessAlive: true },
+    );
+  }
+
+  #makeClientId(): string {
+    this.#madeClientIds++;
+    return `client-${String(this.#madeClientIds).padStart(6, '0')}`;
+  }
+
+  #assertRunning(): void {
+    if (this.#state !== 'running') throw new StoreClosedError({ operation: 'subscribe', state: this.#state });
+  }
+}

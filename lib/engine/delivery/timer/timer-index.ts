@@ -1,0 +1,1 @@
+import { codeOf } from '../../../errors/thrown.js';

@@ -1,0 +1,141 @@
+import { StoreFormatError } from '../../errors/index.js';
+import type { EngineLogger, FileSystem } from '../types/index.js';
+import type { CheckpointState } from './checkpoint.js';
+import type { FilePool } from './file-pool.js';
+import { IndexFile } from './index-file.js';
+import {
+  INDEX_HEADER_BYTES,
+  IndexHeader,
+  type IndexLayout,
+  isIndexFileName,
+  readEntryPhysicalOffset,
+} from './index-file-format.js';
+import { checkRecord } from './record-checker.js';
+import type { SegmentFiles } from './segment-files.js';
+
+export interface IndexSurroundings {
+  readonly directory: string;
+  readonly layout: IndexLayout;
+  readonly fileSystem: FileSystem;
+  readonly pool: FilePool;
+  readonly logger: EngineLogger;
+  readonly segments: SegmentFiles;
+  readonly checkpoint: CheckpointState;
+  readonly wasClosedCleanly: boolean;
+}
+
+export interface FoundIndex {
+  /** In the order of their entries. The last one can be added to, unless it is full. */
+  readonly files: readonly IndexFile[];
+  /** Records from here on are to be read again; undefined: the index has them all. */
+  readonly missingFrom: number | undefined;
+}
+
+/**
+ * Opens the files of the key index as they are on disk. The index is derived from the log, so a file that can't be relied on is removed, with those behind it, and
+ * made again.
+ *
+ * @throws StoreFormatError the files were written with other sizes
+ */
+export async function findIndex(surroundings: IndexSurroundings): Promise<FoundIndex> {
+  const { directory, layout, fileSystem, pool, segments, checkpoint, wasClosedCleanly } = surroundings;
+  const files: IndexFile[] = [];
+  let isDamaged = false;
+  for (const name of (await fileSystem.list(directory)).filter(isIndexFileName)) {
+    const path = `${directory}/${name}`;
+    const header = isDamaged ? undefined : await readHeader(path, surroundings);
+    const file = header && IndexFile.finished(path, layout, pool, header);
+    if (file !== undefined && (await isReliable(file, surroundings))) {
+      files.push(file);
+      continue;
+    }
+    // A file without an entry is one that a crash left behind at its making.
+    if (header === undefined || header.indexCount > 1) isDamaged = true;
+    await remove(path, surroundings);
+  }
+  while (files.length > 0 && !(await isInLog(files.at(-1)!.header.endPhyOffset, segments))) {
+    isDamaged = true;
+    await remove(files.pop()!.path, surroundings);
+  }
+  for (const file of files) await reopen(file, file === files.at(-1), wasClosedCleanly);
+
+  const last = files.at(-1)?.header;
+  if (last !== undefined) {
+    const isBehind = !wasClosedCleanly || isDamaged || last.endTimestampMs < checkpoint.indexMsgTimestampMs;
+    return { files, missingFrom: isBehind ? Math.max(last.endPhyOffset, segments.firstOffset) : undefined };
+  }
+  // A checkpoint of ours that speaks of no indexed message is right; one without an offset was not written by us.
+  const isComplete = !isDamaged && checkpoint.indexMsgTimestampMs === 0 && checkpoint.confirmPhyOffset > 0;
+  return { files, missingFrom: isComplete ? undefined : segments.firstOffset };
+}
+
+/** How many entries the record at the end of the index has in it: a crash may have come between two of its keys. */
+export async function entriesOfLastRecord(files: readonly IndexFile[]): Promise<number> {
+  const lastOffset = files.at(-1)?.header.endPhyOffset;
+  let count = 0;
+  for (const file of files.toReversed()) {
+    for (let entryNumber = file.header.indexCount - 1; entryNumber >= 1; entryNumber--) {
+      if ((await physicalOffsetOf(file, entryNumber)) !== lastOffset) return count;
+      count++;
+    }
+  }
+  return count;
+}
+
+/** Undefined for an empty file, which a crash left behind at its making. */
+async function readHeader(path: string, surroundings: IndexSurroundings): Promise<IndexHeader | undefined> {
+  const { fileSystem, pool, layout } = surroundings;
+  const sizeBytes = (await fileSystem.stat(path))?.sizeBytes ?? 0;
+  if (sizeBytes === 0) return new IndexHeader();
+  if (sizeBytes !== layout.fileSizeBytes) {
+    throw new StoreFormatError({
+      file: path,
+      expected: `an index file of ${layout.fileSizeBytes} bytes (maxHashSlotNum ${layout.hashSlotNum}, maxIndexNum ${layout.indexNum})`,
+      found: `${sizeBytes} bytes`,
+    });
+  }
+  const bytes = Buffer.alloc(INDEX_HEADER_BYTES);
+  await pool.use(path, 'read', (file) => file.read(bytes, 0));
+  return IndexHeader.decode(bytes);
+}
+
+/** The header agrees with the entries, and with the checkpoint where that can be asked. */
+async function isReliable(file: IndexFile, surroundings: IndexSurroundings): Promise<boolean> {
+  const { layout, checkpoint, wasClosedCleanly } = surroundings;
+  const { indexCount, hashSlotCount, beginPhyOffset, endPhyOffset, endTimestampMs } = file.header;
+  if (indexCount <= 1 || indexCount > layout.indexNum) return false;
+  if (hashSlotCount < 1 || hashSlotCount >= indexCount) return false;
+  if ((await physicalOffsetOf(file, 1)) !== beginPhyOffset) return false;
+  if ((await physicalOffsetOf(file, indexCount - 1)) !== endPhyOffset) return false;
+  // As in RocketMQ: what came after the checkpoint may be in the file in part (`IndexService.load`). Files of ours have no such entries.
+  return wasClosedCleanly || endTimestampMs <= checkpoint.indexMsgTimestampMs;
+}
+
+async function physicalOffsetOf(file: IndexFile, entryNumber: number): Promise<number | undefined> {
+  const entry = (await file.readEntries(entryNumber, entryNumber + 1)).entry(entryNumber);
+  return entry && readEntryPhysicalOffset(entry.bytes, entry.at);
+}
+
+/** True for a place where a record begins, and for one that retention has removed. */
+async function isInLog(offset: number, segments: SegmentFiles): Promise<boolean> {
+  if (offset < segments.firstOffset) return offset >= 0;
+  const head = Buffer.alloc(8);
+  const readBytes = await segments.read(head, offset);
+  const restBytes = segments.startOf(offset) + segments.fileSizeBytes - offset;
+  if (readBytes < head.length) return false;
+  const { kind } = checkRecord(head, 0, readBytes, offset, restBytes);
+  return kind === 'record' || kind === 'more';
+}
+
+async function reopen(file: IndexFile, isLast: boolean, wasClosedCleanly: boolean): Promise<void> {
+  if (wasClosedCleanly ? isLast && !file.isFull : (isLast && !file.isFull) || (await file.readMark()) !== 0) {
+    await file.reopen(wasClosedCleanly);
+  }
+}
+
+async function remove(path: string, { fileSystem, pool, directory, logger }: IndexSurroundings): Promise<void> {
+  logger.warn(`The index file "${path}" can not be relied on: it is removed, and its part of the index made again`);
+  await pool.forget(path);
+  await fileSystem.remove(path);
+  await fileSystem.syncDirectory(directory);
+}
