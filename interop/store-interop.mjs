@@ -58,8 +58,13 @@ const workDir = mkdtempSync(path.join(tmpdir(), 'store-interop-'));
 const scratchDir = path.join(workDir, 'scratch');
 mkdirSync(scratchDir);
 // Room for a body of 4 MiB, and small enough that a run fills several files of each kind.
-const large = fileSizes({ segmentBytes: 8 * 1024 * 1024, queueEntries: 1000 });
-const small = fileSizes({ segmentBytes: 128 * 1024, queueEntries: 64 });
+const large = fileSizes({
+  segmentBytes: 8 * 1024 * 1024,
+  queueEntries: 1000,
+  maxHashSlotNum: 5000,
+  maxIndexNum: 20_000,
+});
+const small = fileSizes({ segmentBytes: 128 * 1024, queueEntries: 64, maxHashSlotNum: 97, maxIndexNum: 300 });
 // Nothing pops here, and its threads make a stop seconds longer.
 const brokerSettings = { popConsumerFSServiceInit: false };
 
@@ -249,8 +254,10 @@ async function oursFinishedByThem() {
   await writeWithEngine(engine, { storeDir, sizes: small }, unfinishedPlan());
   const before = await dumpWithEngine(engine, storeDir, small);
   await writeWithRealBroker(storeDir, small, finishingSteps(), 'clean', {
-    transactionCheckInterval: 1000,
+    transactionCheckInterval: 3000,
     transactionTimeOut: 1000,
+    // Shorter than the check interval, or the broker asks again about what it has been told already.
+    transactionOpBatchInterval: 100,
   });
   const after = await dumpWithEngine(engine, storeDir, small);
   report.check('what was there is still there', recordDifferences(before, after), `${before.records.length} records`);
@@ -287,12 +294,14 @@ async function theirsFinishedByUs() {
   report.check('the real broker sees it so, too', recordDifferences(after, theirs), `${after.records.length} records`);
 }
 
-const finishingSteps = () => [
-  { op: 'answerChecks', producerGroup: names.producerGroup, topic: names.transactions, state: 'COMMIT' },
-  ...[0, 1].map((queueId) => ({ op: 'awaitQueue', topic: names.orders, queueId, count: 4, timeoutMs: 60_000 })),
-  // Which queue a transaction went to is not known here: its check takes seconds, so all four have come when this is over.
-  { op: 'pause', ms: 15_000 },
-];
+function finishingSteps() {
+  return [
+    { op: 'answerChecks', producerGroup: names.producerGroup, topic: names.transactions, state: 'COMMIT' },
+    ...[0, 1].map((queueId) => ({ op: 'awaitQueue', topic: names.orders, queueId, count: 4, timeoutMs: 60_000 })),
+    // Longer than the waiting delayed messages need: by then the check-backs, one a second, are over.
+    { op: 'pause', ms: 3000 },
+  ];
+}
 
 /** Every pending message of `before` has been delivered once, not before its time; every open transaction has been committed once. */
 function checkFinished(before, after) {

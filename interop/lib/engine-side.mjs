@@ -7,16 +7,21 @@ import { pathToFileURL } from 'node:url';
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 /** A store's file sizes, in our options and in those of broker.conf. */
-export function fileSizes({ segmentBytes, queueEntries }) {
+export function fileSizes({ segmentBytes, queueEntries, maxHashSlotNum, maxIndexNum }) {
   return {
     segmentBytes,
     queueEntries,
-    options: { mappedFileSizeCommitLogBytes: segmentBytes, consumeQueueFileEntries: queueEntries },
+    options: {
+      mappedFileSizeCommitLogBytes: segmentBytes,
+      consumeQueueFileEntries: queueEntries,
+      maxHashSlotNum,
+      maxIndexNum,
+    },
     brokerConf: {
       mappedFileSizeCommitLog: segmentBytes,
       mappedFileSizeConsumeQueue: queueEntries * 20,
-      maxHashSlotNum: 5000,
-      maxIndexNum: 20_000,
+      maxHashSlotNum,
+      maxIndexNum,
     },
   };
 }

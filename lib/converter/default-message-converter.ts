@@ -2,7 +2,8 @@ import { plainToInstance } from 'class-transformer';
 import { isUtf8 } from 'node:buffer';
 import { types } from 'node:util';
 import type { Type } from '@nestjs/common';
-import { PayloadError, describe } from '../errors/index.js';
+import { describe } from '../errors/describe.js';
+import { PayloadError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
 import {
   BINARY_CONTENT_TYPE,

@@ -1,7 +1,8 @@
 import { TransformationType, instanceToPlain } from 'class-transformer';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { types } from 'node:util';
-import { PayloadError, describe } from '../errors/index.js';
+import { describe } from '../errors/describe.js';
+import { PayloadError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
 
 /**

@@ -4,6 +4,7 @@ import * as filterErrors from './filter.errors.js';
 import * as listenerErrors from './listener.errors.js';
 import * as messageErrors from './message.errors.js';
 import * as optionErrors from './option.errors.js';
+import * as pullErrors from './pull.errors.js';
 import type { ErrorDefinition } from './rocket-error.js';
 import * as storeErrors from './store.errors.js';
 import * as transactionErrors from './transaction.errors.js';
@@ -14,6 +15,7 @@ export * from './filter.errors.js';
 export * from './listener.errors.js';
 export * from './message.errors.js';
 export * from './option.errors.js';
+export * from './pull.errors.js';
 export { RocketError, type ErrorDefinition, type ErrorFields } from './rocket-error.js';
 export * from './store.errors.js';
 export * from './transaction.errors.js';
@@ -25,6 +27,7 @@ const families: readonly object[] = [
   listenerErrors,
   messageErrors,
   optionErrors,
+  pullErrors,
   storeErrors,
   transactionErrors,
 ];

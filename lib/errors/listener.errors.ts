@@ -1,4 +1,4 @@
-import { describe } from './message.errors.js';
+import { describe } from './describe.js';
 import { defineError } from './rocket-error.js';
 
 export class GroupConflictError extends defineError<{ group: string; topic: string; difference: string }>({

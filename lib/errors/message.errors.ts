@@ -1,3 +1,4 @@
+import { describe } from './describe.js';
 import { defineError } from './rocket-error.js';
 
 export class MessageIllegalError extends defineError<{ field: string; value: unknown; reason: string }>({
@@ -62,7 +63,8 @@ export class RecallHandleIllegalError extends defineError<{ handle: unknown; rea
   code: 'RECALL_HANDLE_ILLEGAL',
   meaning: 'A recall handle is none, or no waiting message belongs to it. Nothing was changed.',
   remedy: 'Give the recallHandle of the SendResult of the delayed message, to the broker that stored it.',
-  message: ({ handle, reason }) => `The message was not recalled: the handle ${describe(handle)} is no good, ${reason}.`,
+  message: ({ handle, reason }) =>
+    `The message was not recalled: the handle ${describe(handle)} is no good, ${reason}.`,
 }) {}
 
 export class RecallTooLateError extends defineError<{ topic: string; msgId: string; deliverAtMs: number }>({
@@ -83,13 +85,4 @@ export class NonRetryableError extends Error {
     super(message, options);
     this.name = 'NonRetryableError';
   }
-}
-
-/** A value in an error text: short, and never empty. */
-export function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`;
-  return `a value of type ${Object.prototype.toString.call(value).slice(8, -1)}`;
 }

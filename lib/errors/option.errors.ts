@@ -1,4 +1,4 @@
-import { describe } from './message.errors.js';
+import { describe } from './describe.js';
 import { defineError } from './rocket-error.js';
 
 export class InvalidOptionError extends defineError<{ option: string; value: unknown; expected: string }>({

@@ -1,17 +1,20 @@
+import { join } from 'node:path';
 import type { DynamicModule, LoggerService, Provider, Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
   EmbeddedBroker,
   ManualClock,
   MemoryFileSystem,
+  NodeFileSystem,
   ROCKET_ENGINE,
   RocketModule,
   RocketTemplate,
   SeededRandom,
-  type BrokerEnvironment,
+  type FileSystem,
   type MessageExt,
   type RocketModuleOptions,
 } from '../../lib/index.js';
+import type { TemporaryDirectory } from '../support/temporary-directory.js';
 
 /** Keeps log lines instead of printing them. */
 export class LogLines implements LoggerService {
@@ -88,18 +91,19 @@ export async function startApp(parts: AppParts): Promise<RocketApp> {
 /** A world with a clock that only the test moves, and a disk that outlives the apps on it. */
 export class ManualWorld {
   readonly clock = new ManualClock();
-  readonly fileSystem = new MemoryFileSystem();
-  readonly random = new SeededRandom(1);
+  readonly fileSystem: FileSystem;
+  readonly #path: string;
+  readonly #random = new SeededRandom(1);
 
-  get environment(): BrokerEnvironment {
-    return { clock: this.clock, fileSystem: this.fileSystem, random: this.random };
+  /** @param directory of a real disk; without one, the disk is in memory */
+  constructor(directory?: TemporaryDirectory) {
+    this.fileSystem = directory === undefined ? new MemoryFileSystem() : new NodeFileSystem();
+    this.#path = directory === undefined ? '/store' : join(directory.path, 'store');
   }
 
   start(parts: AppParts): Promise<RocketApp> {
-    return startApp({
-      ...parts,
-      options: { store: { path: '/store' }, environment: this.environment, ...parts.options },
-    });
+    const environment = { clock: this.clock, fileSystem: this.fileSystem, random: this.#random };
+    return startApp({ ...parts, options: { store: { path: this.#path }, environment, ...parts.options } });
   }
 
   /** Lets time pass; all that becomes due is handled before it goes on. */

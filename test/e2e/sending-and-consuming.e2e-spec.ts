@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
 import { Controller } from '@nestjs/common';
 import { Type as TypeOf } from 'class-transformer';
 import { firstValueFrom, of } from 'rxjs';
@@ -23,6 +24,7 @@ import {
   type SendMessageOptions,
   type SendResult,
 } from '../../lib/index.js';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
 import { Deliveries, ManualWorld, startApp, type RocketApp } from './rocket-app.js';
 
 class OrderLine {
@@ -78,17 +80,26 @@ describe('a message', () => {
     constructor(@InjectRocketTemplate() readonly template: RocketTemplate) {}
   }
 
+  let directory: TemporaryDirectory;
   let app: RocketApp;
   let love: LoveListener;
   let orders: OrderListener;
 
   beforeEach(async () => {
-    app = await startApp({ providers: [LoveListener, OrderListener, TaggedListener], controllers: [LoveController] });
+    directory = await temporaryDirectory();
+    app = await startApp({
+      options: { store: { path: join(directory.path, 'store') } },
+      providers: [LoveListener, OrderListener, TaggedListener],
+      controllers: [LoveController],
+    });
     love = app.module.get(LoveListener);
     orders = app.module.get(OrderListener);
   });
 
-  afterEach(() => app.close());
+  afterEach(async () => {
+    await app.close();
+    await directory.remove();
+  });
 
   it('C1: sent by a controller reaches the listener of its topic', async () => {
     await app.module.get(LoveController).template.convertAndSend('love', '2333');
@@ -287,7 +298,7 @@ describe('a message', () => {
   });
 });
 
-describe('delivery', () => {
+describe.each(['memory', 'a directory'])('delivery, on a disk in %s,', (disk) => {
   @MessageListener({ topic: 'orders', consumerGroup: 'shop' })
   class OrderListener extends Recording {}
   @MessageListener({ topic: 'fees', consumerGroup: 'shop', maxReconsumeTimes: 2 })
@@ -298,6 +309,7 @@ describe('delivery', () => {
   @MessageListener({ topic: '%DLQ%numbers', consumerGroup: 'morgue', consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET' })
   class DeadLetters extends Recording {}
 
+  let directory: TemporaryDirectory | undefined;
   let world: ManualWorld;
   let app: RocketApp;
   let orders: OrderListener;
@@ -305,14 +317,18 @@ describe('delivery', () => {
   let dead: DeadLetters;
 
   beforeEach(async () => {
-    world = new ManualWorld();
+    directory = disk === 'memory' ? undefined : await temporaryDirectory();
+    world = new ManualWorld(directory);
     app = await world.start({ providers: [OrderListener, FeeListener, NumberListener, DeadLetters] });
     orders = app.module.get(OrderListener);
     fees = app.module.get(FeeListener);
     dead = app.module.get(DeadLetters);
   });
 
-  afterEach(() => app.close());
+  afterEach(async () => {
+    await app.close();
+    await directory?.remove();
+  });
 
   it('C3: waits for its delay level, and for the topic its delay is asked of', async () => {
     await app.template.syncSend('orders', 'close if unpaid', 3000, 3);

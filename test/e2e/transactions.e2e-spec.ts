@@ -1,19 +1,25 @@
 import { EventEmitter, once } from 'node:events';
 import {
+  EmbeddedBroker,
   LocalTransactionState,
+  ManualClock,
   MessageBuilder,
   MessageIllegalError,
   MessageListener,
   RocketHeaders,
   RocketMessage,
+  SilentLogger,
   TransactionListener,
   TransactionListenerMissingError,
   TransactionStateIllegalError,
+  UnsupportedByEngineError,
+  type HalfSendResult,
   type LocalTransactionListener,
   type MessageExt,
   type TransactionSendResult,
 } from '../../lib/index.js';
-import { Deliveries, ManualWorld, type RocketApp } from './rocket-app.js';
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
+import { Deliveries, ManualWorld, startApp, type RocketApp } from './rocket-app.js';
 
 class Fee {
   feeId!: string;
@@ -71,7 +77,8 @@ class OtherTransactions extends Scripted {}
 const CHECK_AFTER_MS = 6000;
 const CHECK_EVERY_MS = 30_000;
 
-describe('a transaction message', () => {
+describe.each(['memory', 'a directory'])('a transaction message, on a disk in %s,', (disk) => {
+  let directory: TemporaryDirectory | undefined;
   let world: ManualWorld;
   let app: RocketApp;
   let fees: FeeTransactions;
@@ -84,11 +91,15 @@ describe('a transaction message', () => {
   };
 
   beforeEach(async () => {
-    world = new ManualWorld();
+    directory = disk === 'memory' ? undefined : await temporaryDirectory();
+    world = new ManualWorld(directory);
     await start();
   });
 
-  afterEach(() => app.close());
+  afterEach(async () => {
+    await app.close();
+    await directory?.remove();
+  });
 
   it('C6: is delivered after COMMIT, and its result says so', async () => {
     const arg = { connection: 'the same object' };
@@ -295,6 +306,39 @@ describe('without a transaction listener for its topic', () => {
     await world.pass(app, CHECK_AFTER_MS);
     expect(app.log.matching(/No transaction listener is bound to topic "orders"/)).toHaveLength(1);
     await app.close();
+  });
+});
+
+describe('with an engine of another kind', () => {
+  it('a half message that is not stored as durably as asked is rolled back, and its local transaction not run', async () => {
+    class SlowSlave extends EmbeddedBroker {
+      override async sendHalf(...args: Parameters<EmbeddedBroker['sendHalf']>): Promise<HalfSendResult> {
+        return { ...(await super.sendHalf(...args)), sendStatus: 'FLUSH_SLAVE_TIMEOUT' };
+      }
+    }
+    const clock = new ManualClock();
+    const engine = new SlowSlave({ store: { type: 'memory' } }, { clock, logger: new SilentLogger() });
+    await engine.start();
+    const app = await startApp({ options: { engine }, providers: [OtherTransactions, Consumer] });
+    const result = await app.template.sendMessageInTransaction('orders', 'x');
+    expect(result).toMatchObject({ sendStatus: 'FLUSH_SLAVE_TIMEOUT', localTransactionState: 'ROLLBACK' });
+    const listener = app.module.get(OtherTransactions);
+    await clock.advance(CHECK_AFTER_MS + CHECK_EVERY_MS, () => engine.whenIdle());
+    expect([listener.executed, listener.checked]).toEqual([[], []]);
+    expect(app.module.get(Consumer).deliveries.all).toEqual([]);
+    await app.close();
+    await engine.close();
+  });
+
+  it('that has no transactions, a transaction listener keeps the app from starting', async () => {
+    class Plain extends EmbeddedBroker {
+      override readonly capabilities = { delayLevels: true, transactions: false };
+    }
+    const engine = new Plain({ store: { type: 'memory' } });
+    await engine.start();
+    const starting = startApp({ options: { engine }, providers: [OtherTransactions] });
+    await expect(starting).rejects.toThrow(UnsupportedByEngineError);
+    await engine.close();
   });
 });
 

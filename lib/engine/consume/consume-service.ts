@@ -1,8 +1,8 @@
 import { InvalidOptionError, StoreClosedError } from '../../errors/index.js';
+import { messageOf, stackOf } from '../../errors/thrown.js';
 import { retryTopicOf, type Redelivery, type ServiceContext, type TimerHandle } from '../types/index.js';
 import type { ConsumeRoom, SelectorCompiler } from './consume-room.js';
 import { ConsumerGroup, type GroupStatus } from './consumer-group.js';
-import { stackOf, textOf } from './failure-log.js';
 import { GroupConsumer } from './group-consumer.js';
 import { conflictBetween, signatureOf, type GroupSignature } from './group-signature.js';
 import { offsetsOf } from './member-offsets.js';
@@ -178,7 +178,7 @@ export class ConsumeService {
       await this.#flushOffsets();
     } catch (error) {
       // The member has left all the same. The offsets stay in memory and are written with the next change, or when the store is closed.
-      this.#room.logger.error(`The offsets of consumers could not be written: ${textOf(error)}`, stackOf(error));
+      this.#room.logger.error(`The offsets of consumers could not be written: ${messageOf(error)}`, stackOf(error));
     }
   }
 

@@ -1,4 +1,4 @@
-import { describe } from '../../errors/index.js';
+import { messageOf, stackOf } from '../../errors/thrown.js';
 import { RECONSUME_LATER, type EngineLogger, type StoredRecord } from '../types/index.js';
 import type { FailedDelivery } from './failure-policy.js';
 
@@ -11,23 +11,11 @@ export function isNonRetryable(reason: unknown): boolean {
 export function logFailure(logger: EngineLogger, group: string, delivery: FailedDelivery, consequence: string): void {
   const { record, reason } = delivery;
   if (reason === RECONSUME_LATER) return;
-  logger.error(`${nameOf(record, group)} failed: ${textOf(reason)}. ${consequence}`, stackOf(reason));
+  logger.error(`${nameOf(record, group)} failed: ${messageOf(reason)}. ${consequence}`, stackOf(reason));
 }
 
 /** Says which delivery of which message an entry is about. */
 export function nameOf(record: StoredRecord, group: string): string {
   const attempt = record.reconsumeTimes + 1;
   return `Attempt ${attempt} of consumer group "${group}" at message ${record.msgId} of topic "${record.topic}"`;
-}
-
-export function textOf(reason: unknown): string {
-  if (typeof reason === 'object' && reason !== null && 'message' in reason && typeof reason.message === 'string') {
-    return reason.message;
-  }
-  return typeof reason === 'string' ? reason : describe(reason);
-}
-
-export function stackOf(reason: unknown): string | undefined {
-  if (typeof reason !== 'object' || reason === null || !('stack' in reason)) return undefined;
-  return typeof reason.stack === 'string' ? reason.stack : undefined;
 }

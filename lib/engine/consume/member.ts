@@ -83,8 +83,11 @@ export class Member implements QueueOwner {
   }
 
   async #idleOrTimeout(timeoutMs: number): Promise<void> {
+    const { clock } = this.#room;
+    // Without time there is still the present turn: a handler that is on the stack, or whose promise is settled, has done its work.
+    if (timeoutMs === 0) return new Promise<void>((resolve) => clock.defer(resolve));
     await new Promise<void>((resolve) => {
-      const timer = this.#room.clock.setTimer(resolve, timeoutMs, { keepsProcessAlive: true });
+      const timer = clock.setTimer(resolve, timeoutMs, { keepsProcessAlive: true });
       this.#whenIdle = () => {
         if (!this.#isIdle()) return;
         timer.cancel();

@@ -1,7 +1,7 @@
+import { messageOf, stackOf } from '../../errors/thrown.js';
 import type { MaybePromise, PullBatch, StoredRecord, TimerHandle } from '../types/index.js';
 import type { ConsumeRoom, SelectorFunctions } from './consume-room.js';
 import type { Dispatcher } from './dispatcher.js';
-import { stackOf, textOf } from './failure-log.js';
 import { Lane } from './lane.js';
 import type { OffsetCell } from './offset-cell.js';
 import { OffsetWindow } from './offset-window.js';
@@ -284,7 +284,7 @@ export class ProcessQueue implements SlicedTask, Fetcher {
 
   #pullFailed(error: unknown): void {
     if (this.#disposed) return;
-    const message = `${nameOfQueue(this)} could not be read, it is tried again: ${textOf(error)}`;
+    const message = `${nameOfQueue(this)} could not be read, it is tried again: ${messageOf(error)}`;
     this.#room.logger.error(message, stackOf(error));
     this.#pullRetry = this.#room.clock.setTimer(() => {
       this.#pullRetry = undefined;

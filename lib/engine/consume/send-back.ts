@@ -1,6 +1,7 @@
+import { messageOf, stackOf } from '../../errors/thrown.js';
 import { deadLetterTopicOf, type StoredRecord } from '../types/index.js';
 import type { ConsumeRoom } from './consume-room.js';
-import { nameOf, stackOf, textOf } from './failure-log.js';
+import { nameOf } from './failure-log.js';
 
 /** Stores failed messages of a group for a later delivery, and says whether that worked. */
 export class SendBack {
@@ -29,7 +30,7 @@ export class SendBack {
       }
       return true;
     } catch (error) {
-      const message = `${nameOf(record, this.#group)} could not be stored for a retry, it is kept and handled again: ${textOf(error)}`;
+      const message = `${nameOf(record, this.#group)} could not be stored for a retry, it is kept and handled again: ${messageOf(error)}`;
       logger.error(message, stackOf(error));
       return false;
     }

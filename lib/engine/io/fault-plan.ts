@@ -52,6 +52,11 @@ export class FaultPlan {
     this.#ordered.push({ fault, rest: fault.times ?? 1 });
   }
 
+  /** A call may fail. */
+  get isActive(): boolean {
+    return this.rates.errorsPerMille > 0 || this.#ordered.length > 0;
+  }
+
   /** Nothing goes wrong any more. */
   clear(): void {
     this.rates = NO_FAULTS;

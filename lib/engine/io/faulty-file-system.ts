@@ -77,6 +77,11 @@ export class FaultyFileSystem implements FileSystem {
     this.#plan.order(fault);
   }
 
+  /** True while calls may fail. */
+  get hasFaults(): boolean {
+    return this.#plan.isActive;
+  }
+
   /** Nothing goes wrong any more, until the next crash. */
   clearFaults(): void {
     this.#plan.clear();
@@ -131,10 +136,8 @@ export class FaultyFileSystem implements FileSystem {
 
   async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
     const life = this.#life;
-    return this.#change('open', path, () => {
-      const file = this.#tree.openFile(path, mode);
-      return new FaultyFileHandle(path, file, mode !== 'read', this.#disk, () => life === this.#life);
-    });
+    const file = await this.#change('open', path, () => this.#tree.openFile(path, mode));
+    return new FaultyFileHandle(path, file, mode !== 'read', this.#disk, () => life === this.#life);
   }
 
   async readFile(path: string): Promise<Buffer | undefined> {
@@ -187,7 +190,8 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   async tryLock(path: string): Promise<FileLock | undefined> {
-    return this.#change('tryLock', path, () => {
+    return this.#call('tryLock', path, (error) => {
+      if (error !== undefined) return undefined;
       const file = this.#tree.openFile(path, 'create');
       const free = this.#locks.take(path);
       if (free === undefined) return undefined;

@@ -119,8 +119,8 @@ export class CheckpointService {
     await writeCheckpoint(this.#environment.fileSystem, this.#path, {
       physicMsgTimestampMs: storeTimestampMs,
       logicsMsgTimestampMs: storeTimestampMs,
-      // Later than any entry where records are missing in the index: that is how the next opening notices.
-      indexMsgTimestampMs: index === undefined || index.isBehind ? storeTimestampMs + 1 : index.endTimestampMs,
+      // 0 says that no message was ever indexed. Where that is not known, an opening with the index switched on looks for itself.
+      indexMsgTimestampMs: index === undefined ? storeTimestampMs : index.endTimestampMs,
       masterFlushedOffset: 0,
       confirmPhyOffset: offset,
     });

@@ -8,6 +8,7 @@ import type {
   StateFile,
   TimerHandle,
 } from '../types/index.js';
+import { makeDurableDirectory } from './durable-directory.js';
 import { parseLenientJson } from './lenient-json.js';
 
 export interface ConfigDirectoryEnvironment {
@@ -32,7 +33,7 @@ export class ConfigDirectory implements StateDirectory {
     name: string,
     options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number },
   ): Promise<StateFile> {
-    await this.#environment.fileSystem.makeDirectory(this.#path);
+    await makeDurableDirectory(this.#environment.fileSystem, this.#path);
     const path = `${this.#path}/${name}`;
     const { content, text } = await this.#read(path);
     const file = new ConfigFile(path, this.#path, content, text, options, this.#environment);

@@ -14,8 +14,10 @@ import { writeInt32 } from './record-format.js';
 
 /** Entries of one read while slots are made again: 1 MiB. */
 const REPLAY_ENTRIES = 52_428;
-/** Most entries between two writings of the slots. Bounds what an opening after a crash has to enter again: 5 MiB of entries. */
+/** Most entries between two writings of the slots, unless the file is small. Bounds what an opening after a crash has to enter again: 5 MiB. */
 const MAX_UNCOVERED_ENTRIES = 262_144;
+/** A small file writes its slots so often before it is full. */
+const SLOT_WRITINGS = 4;
 
 /** An index file at one moment: what a checkpoint can speak of. */
 export interface IndexFileState {
@@ -150,7 +152,8 @@ export class IndexFile {
     if (this.#slots === undefined || isUnchanged) return;
     await this.#write(header, 0);
     const isComplete = finishing || indexCount >= this.#layout.indexNum;
-    if (!isComplete && indexCount - this.#coveredCount < MAX_UNCOVERED_ENTRIES) return;
+    const mostUncovered = Math.min(MAX_UNCOVERED_ENTRIES, this.#layout.indexNum / SLOT_WRITINGS);
+    if (!isComplete && indexCount - this.#coveredCount < mostUncovered) return;
     // A slot on disk must not name an entry that the header on disk does not count: the chain behind it could not be found again.
     await this.#datasync();
     await this.#slots.save(

@@ -27,7 +27,7 @@ export interface IndexSurroundings {
 export interface FoundIndex {
   /** In the order of their entries. The last one can be added to, unless it is full. */
   readonly files: readonly IndexFile[];
-  /** Records from here on are to be read again; undefined: the index has them all. */
+  /** The record that was indexed last: from here on the log is to be read again. Undefined: it holds no record that is to be indexed. */
   readonly missingFrom: number | undefined;
 }
 
@@ -60,10 +60,7 @@ export async function findIndex(surroundings: IndexSurroundings): Promise<FoundI
   for (const file of files) await reopen(file, file === files.at(-1), wasClosedCleanly);
 
   const last = files.at(-1)?.header;
-  if (last !== undefined) {
-    const isBehind = !wasClosedCleanly || isDamaged || last.endTimestampMs < checkpoint.indexMsgTimestampMs;
-    return { files, missingFrom: isBehind ? Math.max(last.endPhyOffset, segments.firstOffset) : undefined };
-  }
+  if (last !== undefined) return { files, missingFrom: Math.max(last.endPhyOffset, segments.firstOffset) };
   // A checkpoint of ours that speaks of no indexed message is right; one without an offset was not written by us.
   const isComplete = !isDamaged && checkpoint.indexMsgTimestampMs === 0 && checkpoint.confirmPhyOffset > 0;
   return { files, missingFrom: isComplete ? undefined : segments.firstOffset };

@@ -3,8 +3,8 @@ import { writeInt32 } from './record-format.js';
 
 /** Slots that are written together: 16 KiB. */
 const CHUNK_SLOTS = 4096;
-/** Most chunks of one write: 1 MiB, which is copied without a pause. */
-const MAX_RUN_CHUNKS = 64;
+/** Most chunks of one write: 256 KiB, which is copied without a pause. */
+const MAX_RUN_CHUNKS = 16;
 const LOAD_BYTES = 1024 * 1024;
 
 /**

@@ -1,4 +1,5 @@
 import type { Clock, MaybePromise } from '../types/index.js';
+import { makeDurableDirectory } from './durable-directory.js';
 import { IndexFile, type IndexFileState } from './index-file.js';
 import { indexFileName, IndexLayout } from './index-file-format.js';
 import { keyEnd, IndexKeys } from './index-keys.js';
@@ -36,8 +37,6 @@ export interface KeyIndexState {
   readonly files: readonly IndexFileState[];
   /** Store time of the last record that is indexed; 0 when there is none. */
   readonly endTimestampMs: number;
-  /** Records are missing at the end. */
-  readonly isBehind: boolean;
 }
 
 export interface KeyIndexSurroundings extends IndexSurroundings {
@@ -47,7 +46,7 @@ export interface KeyIndexSurroundings extends IndexSurroundings {
 export interface OpenedKeyIndex {
   /** Undefined: it is switched off. */
   readonly keyIndex: KeyIndex | undefined;
-  /** Records from here on are to be entered again; undefined: the index has all that the checkpoint covers. */
+  /** From here on the log is to be read again for the index; mostly this is its last record. Undefined: it holds nothing to be indexed. */
   readonly missingFrom: number | undefined;
 }
 
@@ -154,7 +153,6 @@ export class KeyIndex {
     return {
       files: this.#files.filter((file) => !file.isFinished).map((file) => file.state()),
       endTimestampMs: this.#last?.header.endTimestampMs ?? 0,
-      isBehind: this.#isBehind,
     };
   }
 
@@ -165,7 +163,7 @@ export class KeyIndex {
     for (const fileState of state.files) {
       if (!fileState.file.isOnDisk) {
         isNewFile = true;
-        await fileSystem.makeDirectory(directory);
+        await makeDurableDirectory(fileSystem, directory);
       }
       const unwrittenBefore = fileState.file.unwrittenCount;
       await fileState.file.writeEntries(fileState);

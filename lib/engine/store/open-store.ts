@@ -30,6 +30,9 @@ import { TagsCodes } from './tags-code.js';
 import { TopicConfigTable, topicConfig } from './topic-config-table.js';
 import { removeTopic } from './topic-removal.js';
 
+/** Reading so much of the log takes long enough to say so. */
+const LONG_SCAN_BYTES = 16 * 1024 * 1024;
+
 export interface StoreOptions extends KeyIndexOptions {
   /** The store's directory. Made when it is missing. */
   readonly path: string;
@@ -128,7 +131,8 @@ async function openOwnedStore(
   const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs), keyIndex);
   const limits: ScanLimits = { afterBlock: () => keyIndex?.relieve() };
   if (missingFrom !== undefined && missingFrom < scanStart) {
-    logger.log(`The key index is made again from offset ${missingFrom} of the log`);
+    const missingBytes = scanStart - missingFrom;
+    if (missingBytes > LONG_SCAN_BYTES) logger.log(`The key index is made again from ${missingBytes} bytes of the log`);
     await scanLog(
       segments,
       missingFrom,

@@ -1,6 +1,7 @@
 import { StoreCorruptError } from '../../errors/index.js';
 import type { EngineLogger, FileSystem } from '../types/index.js';
 import { trustedTimestampMs, type CheckpointState } from './checkpoint.js';
+import { makeDurableDirectory } from './durable-directory.js';
 import { offsetFileName } from './file-names.js';
 import { scanLog, type ScanEnd, type ScanLimits } from './log-scan.js';
 import { checkRecord } from './record-checker.js';
@@ -108,7 +109,7 @@ const COPY_BYTES = 1024 * 1024;
 async function cutTornTail(segments: SegmentFiles, end: ScanEnd, environment: RecoveryEnvironment): Promise<void> {
   const { fileSystem, logger, brokenDirectory, nowMs } = environment;
   const tornBytes = await copyTail(segments, end.offset, async (block, position) => {
-    await fileSystem.makeDirectory(brokenDirectory);
+    await makeDurableDirectory(fileSystem, brokenDirectory);
     const path = `${brokenDirectory}/${offsetFileName(end.offset)}-${nowMs}.broken`;
     const copy = await fileSystem.open(path, 'create');
     try {

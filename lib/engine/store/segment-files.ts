@@ -1,5 +1,6 @@
 import { StoreFormatError } from '../../errors/index.js';
 import type { FileSystem } from '../types/index.js';
+import { makeDurableDirectory } from './durable-directory.js';
 import type { FilePool } from './file-pool.js';
 import { offsetFileName, parseOffsetFileName } from './file-names.js';
 
@@ -81,7 +82,7 @@ export class SegmentFiles {
   /** Makes the file that holds `offset`, if it is missing, so that it survives a power cut. */
   async ensure(offset: number): Promise<void> {
     if (this.has(offset)) return;
-    if (this.#starts.length === 0) await this.#fileSystem.makeDirectory(this.directory);
+    if (this.#starts.length === 0) await makeDurableDirectory(this.#fileSystem, this.directory);
     await this.#pool.use(this.path(offset), 'create', async (file) => {
       await file.truncate(this.fileSizeBytes);
       await file.datasync();

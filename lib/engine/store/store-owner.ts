@@ -1,5 +1,6 @@
 import { StoreLockedError, StoreUnusableError } from '../../errors/index.js';
 import type { FileLock, FileSystem } from '../types/index.js';
+import { makeDurableDirectory } from './durable-directory.js';
 import type { StorePaths } from './file-names.js';
 
 /**
@@ -64,7 +65,7 @@ export class StoreOwner {
 async function takeLock(fileSystem: FileSystem, paths: StorePaths): Promise<FileLock> {
   let lock: FileLock | undefined;
   try {
-    await fileSystem.makeDirectory(paths.root);
+    await makeDurableDirectory(fileSystem, paths.root);
     lock = await fileSystem.tryLock(paths.lock);
   } catch (error) {
     throw new StoreUnusableError({ path: paths.root, reason: String(error) }, error);

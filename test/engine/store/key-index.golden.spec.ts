@@ -1,12 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import {
-  GOLDEN_FILES,
-  goldenExpectation,
-  unpackGoldenStore,
-  type GoldenVariant,
-} from '../../fixtures/golden-store.js';
+import { GOLDEN_FILES, goldenExpectation, unpackGoldenStore, type GoldenVariant } from '../../fixtures/golden-store.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.js';
 import { openTestStore, type TestStore } from '../../support/test-store.js';
 

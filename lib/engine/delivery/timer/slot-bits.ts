@@ -35,7 +35,7 @@ export class SlotBits {
 
   /** The first slot from `fromSec` to `toSec`, both included, whose bit is set. */
   next(fromSec: number, toSec: number): number | undefined {
-    for (let sec = fromSec; sec <= toSec; ) {
+    for (let sec = fromSec; sec <= toSec;) {
       const index = sec % this.#slotCount;
       const word = this.#words[index >>> 5]! >>> (index & 31);
       if (word !== 0) {

@@ -38,6 +38,7 @@ interface Window {
  */
 export class TimerLog {
   readonly #files: SegmentFiles;
+  readonly #fileSystem: FileSystem;
   readonly #pool: FilePool;
   #endPosition = 0;
   /** What is not written yet, ascending. */
@@ -49,6 +50,7 @@ export class TimerLog {
   readonly #unsynced = new Set<number>();
 
   constructor(directory: string, fileSizeBytes: number, fileSystem: FileSystem) {
+    this.#fileSystem = fileSystem;
     this.#pool = new FilePool(fileSystem, MAX_OPEN_FILES);
     this.#files = new SegmentFiles(directory, fileSizeBytes, fileSystem, this.#pool);
   }
@@ -127,13 +129,9 @@ export class TimerLog {
    * @param visit gets the unit's place in a buffer that is gone afterwards, and its position in the log
    * @throws StoreCorruptError the chain leads to something that is no unit of the slot
    */
-  async walk(
-    slotSec: number,
-    lastPosition: number,
-    visit: UnitVisitor,
-  ): Promise<void> {
+  async walk(slotSec: number, lastPosition: number, visit: UnitVisitor): Promise<void> {
     let wantedBytes = MIN_WINDOW_BYTES;
-    for (let position = lastPosition; position >= 0; ) {
+    for (let position = lastPosition; position >= 0;) {
       const read = this.#windowAt(position, wantedBytes);
       const window = read instanceof Promise ? await read : read;
       let units = 0;
@@ -167,7 +165,13 @@ export class TimerLog {
     await this.#writing;
     this.#chunks.length = 0;
     this.#unsynced.clear();
-    await this.#files.removeBefore(Infinity);
+    // Also files of another size, which were not opened.
+    for (const name of await this.#fileSystem.list(this.directory)) {
+      const path = `${this.directory}/${name}`;
+      await this.#pool.forget(path);
+      await this.#fileSystem.remove(path);
+    }
+    await this.#files.load();
     this.#endPosition = 0;
   }
 

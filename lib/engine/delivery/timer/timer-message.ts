@@ -1,10 +1,4 @@
-import {
-  findProperty,
-  formatProperties,
-  MAX_PROPERTIES_BYTES,
-  parseProperties,
-  redraft,
-} from '../../store/index.js';
+import { findProperty, formatProperties, MAX_PROPERTIES_BYTES, parseProperties, redraft } from '../../store/index.js';
 import {
   HALF_TOPIC,
   Property,

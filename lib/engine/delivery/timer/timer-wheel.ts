@@ -222,7 +222,7 @@ export class TimerWheel {
   /** Visits the slots that hold a second from `fromSec` to `toSec`, without bringing them into memory. */
   async #scan(fromSec: number, toSec: number, visit: (slotSec: number, slot: Slot) => void): Promise<void> {
     const block = Buffer.allocUnsafe(SCAN_BYTES);
-    for (let sec = fromSec; sec <= toSec; ) {
+    for (let sec = fromSec; sec <= toSec;) {
       const firstIndex = sec % WHEEL_SLOTS;
       const slots = Math.min(toSec - sec + 1, WHEEL_SLOTS - firstIndex, SCAN_BYTES / SLOT_BYTES);
       const bytes = block.subarray(0, slots * SLOT_BYTES);

@@ -19,6 +19,7 @@ import java.util.stream.Stream;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.consumer.PullStatus;
+import org.apache.rocketmq.client.impl.factory.MQClientInstance;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.LocalTransactionState;
 import org.apache.rocketmq.client.producer.SendResult;
@@ -138,8 +139,9 @@ final class PlanWriter {
   private void answerChecks(JSONObject step) throws Exception {
     TransactionMQProducer producer = transactionProducer(step.getString("producerGroup"), stateOf(step));
     // A producer that has sent nothing knows no broker, and the broker does not know it.
-    producer.fetchPublishMessageQueues(step.getString("topic"));
-    producer.getDefaultMQProducerImpl().getMqClientFactory().sendHeartbeatToAllBrokerWithLock();
+    MQClientInstance client = producer.getDefaultMQProducerImpl().getMqClientFactory();
+    client.updateTopicRouteInfoFromNameServer(step.getString("topic"));
+    client.sendHeartbeatToAllBrokerWithLock();
   }
 
   private static LocalTransactionState stateOf(JSONObject step) {

@@ -1,0 +1,233 @@
+import { StoreCorruptError } from '../../../errors/index.js';
+import {
+  TIMER_TOPIC,
+  type RecordDraft,
+  type ServiceContext,
+  type StoredRecord,
+} from '../../types/index.js';
+import type { DueTimer } from './loaded-slot.js';
+import type { TimerIndex } from './timer-index.js';
+import { keyHash48 } from './timer-key.js';
+import { fromTimer, timerFacts, toRolled, type TimerFacts } from './timer-message.js';
+import type { MutableTimerStatistics } from './timer-statistics.js';
+
+/** Records that are read together, and their bytes: bounds what is in memory of a batch. */
+const GROUP_TIMERS = 64;
+const GROUP_BYTES = 1024 * 1024;
+/** Bytes that are on their way into the log at the same time. */
+const MAX_IN_FLIGHT_BYTES = 4 * 1024 * 1024;
+/** Records that lie this close are read one after the other, because one read of the log brings several of them. */
+const NEIGHBOUR_BYTES = 128 * 1024;
+
+/** Says of a message whether it is being recalled at this moment. */
+export interface HeldMessages {
+  /** Resolves to true when the recall has succeeded. Undefined when there is none. */
+  outcome(key: string): Promise<boolean> | undefined;
+}
+
+/** Hands on messages whose time has come: to their topic, or back into the timer topic if they are due still later. */
+export class TimerDelivery {
+  readonly #context: ServiceContext;
+  readonly #index: TimerIndex;
+  readonly #held: HeldMessages;
+  readonly #statistics: MutableTimerStatistics;
+  /** The index has been made again since the start: what it says of a record that can't be read is true. */
+  isIndexFresh = false;
+
+  constructor(context: ServiceContext, index: TimerIndex, held: HeldMessages, statistics: MutableTimerStatistics) {
+    this.#context = context;
+    this.#index = index;
+    this.#held = held;
+    this.#statistics = statistics;
+  }
+
+  /**
+   * Hands on all timers that are not done yet, in their order, and marks those that are durable.
+   *
+   * @throws whatever an append failed with; StoreCorruptError when the index is damaged
+   */
+  async deliver(timers: readonly DueTimer[]): Promise<void> {
+    const appends = new Appends();
+    try {
+      for (const group of groupsOf(timers)) {
+        const records = await this.#read(group);
+        for (const timer of group) {
+          const handover = await this.#handoverOf(timer, records.get(timer.physicalOffset));
+          if (handover !== undefined) appends.add(this.#append(timer, handover), timer.sizeBytes);
+        }
+        if (appends.bytes >= MAX_IN_FLIGHT_BYTES) await appends.succeed();
+      }
+    } finally {
+      // Also after a failure: what is under way must be known to be done, or it would be delivered again.
+      await appends.end();
+    }
+    await appends.succeed();
+  }
+
+  async #append(timer: DueTimer, { draft, onStored }: Handover): Promise<void> {
+    await this.#context.store.append(draft);
+    timer.isDone = true;
+    onStored();
+  }
+
+  async #read(group: readonly DueTimer[]): Promise<Map<number, StoredRecord | undefined>> {
+    const offsets = group.map(({ physicalOffset }) => physicalOffset).toSorted((a, b) => a - b);
+    const runs: number[][] = [];
+    for (const offset of offsets) {
+      const last = runs.at(-1);
+      if (last !== undefined && offset - last.at(-1)! < NEIGHBOUR_BYTES) last.push(offset);
+      else runs.push([offset]);
+    }
+    const records = new Map<number, StoredRecord | undefined>();
+    await Promise.all(
+      runs.map(async (run) => {
+        for (const offset of run) records.set(offset, await this.#readRecord(offset));
+      }),
+    );
+    return records;
+  }
+
+  async #readRecord(physicalOffset: number): Promise<StoredRecord | undefined> {
+    try {
+      return await this.#context.store.readRecord(physicalOffset);
+    } catch (error) {
+      if (!(error instanceof StoreCorruptError)) throw error;
+      // The log is in order as far as anybody knows, so it is the index that points to a wrong place.
+      if (!this.isIndexFresh) throw this.#damage(physicalOffset, 'a timer points at something that is no record');
+      return undefined;
+    }
+  }
+
+  /** What is to be appended; undefined when the timer is done without it. */
+  async #handoverOf(timer: DueTimer, record: StoredRecord | undefined): Promise<Handover | undefined> {
+    if (record === undefined) {
+      this.#lose(timer, 'its record is not in the log any more, or can not be read');
+      return undefined;
+    }
+    const facts = this.#factsOf(timer, record);
+    const isRecalled = this.#isRecalled(timer, facts);
+    if (isRecalled !== false && (await isRecalled)) {
+      timer.isDone = true;
+      this.#statistics.recalled += 1;
+      return undefined;
+    }
+    const nowMs = this.#context.clock.now();
+    if (facts.dueMs > nowMs) {
+      return {
+        draft: toRolled(record, facts.rollTimes),
+        onStored: () => {
+          this.#statistics.rolled += 1;
+        },
+      };
+    }
+    const draft = fromTimer(record, nowMs);
+    if (draft === undefined) {
+      this.#lose(timer, 'it has no topic to go to');
+      this.#index.counts.add(facts.realTopic, -1);
+      return undefined;
+    }
+    return { draft, onStored: () => this.#onDelivered(facts, nowMs) };
+  }
+
+  #factsOf(timer: DueTimer, record: StoredRecord): TimerFacts {
+    const facts = timerFacts(record);
+    const fits = record.storedTopic === TIMER_TOPIC && record.storeSize === timer.sizeBytes;
+    if (facts === undefined || facts.deleteKey !== undefined || !fits) {
+      throw this.#damage(timer.physicalOffset, 'a timer points at a record that is no timer');
+    }
+    return facts;
+  }
+
+  /** False at once for nearly all: most slots hold no recall. */
+  #isRecalled(timer: DueTimer, { key, realTopic }: TimerFacts): false | Promise<boolean> {
+    if (key === undefined) return false;
+    const outcome = this.#held.outcome(key);
+    const { deletions } = timer.slot;
+    const candidates = deletions.size === 0 ? undefined : deletions.get(keyHash48(key));
+    if (outcome === undefined && candidates === undefined) return false;
+    const decide = async (): Promise<boolean> => {
+      if ((await outcome) === true) return true;
+      for (const { physicalOffset, counted } of candidates ?? []) {
+        const recall = await this.#context.store.readRecord(physicalOffset);
+        if (recall === undefined || timerFacts(recall)?.deleteKey !== key) continue;
+        if (!counted) this.#index.counts.add(realTopic, -1);
+        return true;
+      }
+      return false;
+    };
+    return decide();
+  }
+
+  #onDelivered({ realTopic, dueMs }: TimerFacts, nowMs: number): void {
+    const statistics = this.#statistics;
+    statistics.delivered += 1;
+    statistics.lastLatenessMs = nowMs - dueMs;
+    statistics.maxLatenessMs = Math.max(statistics.maxLatenessMs, nowMs - dueMs);
+    this.#index.counts.add(realTopic, -1);
+  }
+
+  #lose(timer: DueTimer, reason: string): void {
+    timer.isDone = true;
+    this.#statistics.lost += 1;
+    this.#context.logger.error(
+      `A timer message can not be delivered, ${reason}: commit log offset ${timer.physicalOffset}, due at ${timer.dueMs}.`,
+    );
+  }
+
+  #damage(physicalOffset: number, reason: string): StoreCorruptError {
+    return new StoreCorruptError({ file: this.#index.log.directory, offset: physicalOffset, reason });
+  }
+}
+
+interface Handover {
+  readonly draft: RecordDraft;
+  readonly onStored: () => void;
+}
+
+function* groupsOf(timers: readonly DueTimer[]): Generator<DueTimer[]> {
+  let group: DueTimer[] = [];
+  let bytes = 0;
+  for (const timer of timers) {
+    if (timer.isDone) continue;
+    if (group.length === GROUP_TIMERS || (group.length > 0 && bytes + timer.sizeBytes > GROUP_BYTES)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(timer);
+    bytes += timer.sizeBytes;
+  }
+  if (group.length > 0) yield group;
+}
+
+/** Appends that are under way. */
+class Appends {
+  /** Bytes that have been added since the last {@link succeed}. */
+  bytes = 0;
+  #running: Promise<void>[] = [];
+  readonly #failures: unknown[] = [];
+
+  add(append: Promise<void>, sizeBytes: number): void {
+    this.bytes += sizeBytes;
+    // The failure is taken at once: nobody may be waiting for it yet.
+    this.#running.push(append.catch((error: unknown) => void this.#failures.push(error)));
+  }
+
+  /** Resolves when all have ended. */
+  async end(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#running = [];
+    this.bytes = 0;
+  }
+
+  /** The same, but rejects with the first failure. */
+  async succeed(): Promise<void> {
+    await this.end();
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+}
+
+/** True for an error that says that the index is damaged, and not the log. */
+export function isIndexDamage(error: unknown, index: TimerIndex): boolean {
+  return error instanceof StoreCorruptError && error.fields.file.startsWith(index.log.directory);
+}

@@ -1,0 +1,289 @@
+import { StoreClosedError, StoreCorruptError } from '../../../errors/index.js';
+import { javaStringHash } from '../../store/index.js';
+import {
+  TIMER_TOPIC,
+  type PullBatch,
+  type ServiceContext,
+  type StoredRecord,
+  type TimerHandle,
+} from '../../types/index.js';
+import type { Rebuild } from './index-opening.js';
+import type { TimerDispatcher } from './timer-dispatcher.js';
+import type { TimerIndex, TimerPlace } from './timer-index.js';
+import { keyHash48 } from './timer-key.js';
+import { timerFacts, type TimerFacts } from './timer-message.js';
+import type { MutableTimerStatistics } from './timer-statistics.js';
+import { lookTimeMs, possibleSlots, slotEndMs, slotOf } from './timer-time.js';
+import { UnitMagic, type TimerUnit } from './timer-unit.js';
+
+/** Records of one step: a short piece of work for the event loop. */
+const BATCH_RECORDS = 256;
+const BATCH_BYTES = 1024 * 1024;
+/** Units that are gathered in memory before somebody has to write them. */
+const MAX_UNWRITTEN_BYTES = 1024 * 1024;
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 10_000;
+
+/** A record of the timer topic with its places in the wheel: one, or several for a recall. */
+interface Entry {
+  readonly record: StoredRecord;
+  readonly facts: TimerFacts;
+  readonly lookMs: number;
+}
+
+/** Follows the timer topic and puts its records into the index. */
+export class TimerIndexer {
+  readonly #context: ServiceContext;
+  readonly #index: TimerIndex;
+  readonly #dispatcher: TimerDispatcher;
+  readonly #statistics: MutableTimerStatistics;
+  #rebuild: Rebuild | undefined;
+  #waiters: { readonly offset: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
+  #run: Promise<void> | undefined;
+  #wakeDeferred = false;
+  #wakeAgain = false;
+  #retryTimer: TimerHandle | undefined;
+  #isEnabled = false;
+  /** Failures since the last success. */
+  #failures = 0;
+  /** 1 after a pull met a record that can't be read, to find out which one it is. */
+  #batchRecords = BATCH_RECORDS;
+
+  constructor(
+    context: ServiceContext,
+    index: TimerIndex,
+    dispatcher: TimerDispatcher,
+    statistics: MutableTimerStatistics,
+  ) {
+    this.#context = context;
+    this.#index = index;
+    this.#dispatcher = dispatcher;
+    this.#statistics = statistics;
+  }
+
+  /** Goes on at the index's queue offset. @param rebuild says which records are done, when the index is made again */
+  start(rebuild: Rebuild | undefined): void {
+    this.#rebuild = rebuild;
+    this.#isEnabled = true;
+    this.wake();
+  }
+
+  /** Resolves when nothing is under way. Whoever waits for an offset goes on waiting. */
+  async stop(): Promise<void> {
+    this.#isEnabled = false;
+    this.#retryTimer?.cancel();
+    this.#retryTimer = undefined;
+    await this.#run;
+  }
+
+  /** To be called at every arrival. */
+  wake(): void {
+    this.#wakeAgain = true;
+    if (!this.#isEnabled || this.#wakeDeferred || this.#run !== undefined || this.#failures > 0) return;
+    this.#wakeDeferred = true;
+    const end = this.#context.activity.begin();
+    this.#context.clock.defer(() => {
+      this.#wakeDeferred = false;
+      this.#startRun();
+      end();
+    });
+  }
+
+  /** Stops for good: whoever waits is refused. */
+  async close(): Promise<void> {
+    await this.stop();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { reject } of waiters) {
+      reject(new StoreClosedError({ operation: 'wait for the timer index', state: 'closing' }));
+    }
+  }
+
+  /**
+   * Resolves when all records of the timer topic before `queueOffset` are in the index.
+   *
+   * @throws StoreClosedError the broker closes before that
+   */
+  whenIndexed(queueOffset: number): Promise<void> {
+    if (this.#index.queueOffset >= queueOffset) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiters.push({ offset: queueOffset, resolve, reject }));
+  }
+
+  #startRun(): void {
+    if (!this.#isEnabled || this.#run !== undefined) return;
+    const end = this.#context.activity.begin();
+    this.#wakeAgain = false;
+    this.#run = this.#indexAll()
+      .then(
+        () => {
+          this.#failures = 0;
+        },
+        (error: unknown) => this.#backOff(error),
+      )
+      .finally(() => {
+        this.#run = undefined;
+        if (this.#wakeAgain) this.wake();
+        end();
+      });
+  }
+
+  async #indexAll(): Promise<void> {
+    while (this.#isEnabled) {
+      const batch = await this.#pull();
+      if (batch === undefined) continue;
+      if (batch.nextOffset <= this.#index.queueOffset) return;
+      if (!(await this.#indexBatch(batch))) return;
+      this.#tellWaiters();
+      this.#dispatcher.wake();
+    }
+  }
+
+  /** Undefined: a record that can not be read has been found out, or passed over. */
+  async #pull(): Promise<PullBatch | undefined> {
+    const offset = this.#index.queueOffset;
+    try {
+      const batch = await this.#context.store.pull({
+        topic: TIMER_TOPIC,
+        queueId: 0,
+        offset,
+        maxCount: this.#batchRecords,
+        maxBytes: BATCH_BYTES,
+      });
+      this.#batchRecords = BATCH_RECORDS;
+      return batch;
+    } catch (error) {
+      if (!(error instanceof StoreCorruptError)) throw error;
+      if (this.#batchRecords > 1) {
+        this.#batchRecords = 1;
+        return undefined;
+      }
+      this.#batchRecords = BATCH_RECORDS;
+      this.#lose(`queue offset ${offset}`, error.message);
+      this.#index.queueOffset = offset + 1;
+      return undefined;
+    }
+  }
+
+  /** @returns false when the wheel has no room for the next record: the dispatcher's progress makes some, and then wakes us */
+  async #indexBatch({ messages, nextOffset }: PullBatch): Promise<boolean> {
+    if (this.#index.log.unwrittenBytes > MAX_UNWRITTEN_BYTES) await this.#index.log.write();
+    const nowMs = this.#context.clock.now();
+    const entries = messages.flatMap((record) => this.#read(record, nowMs) ?? []);
+    const slots = (): number[] => entries.flatMap((entry) => this.#slotsOf(entry, nowMs));
+    while (!this.#index.isResident(slots())) await this.#index.load(slots());
+    // From here to the end nothing is awaited: a checkpoint sees the units of a record and the offset behind it, or neither.
+    for (const entry of entries) {
+      if (!this.#add(entry, nowMs)) {
+        this.#index.queueOffset = entry.record.queueOffset;
+        return false;
+      }
+    }
+    this.#index.queueOffset = nextOffset;
+    return true;
+  }
+
+  #read(record: StoredRecord, nowMs: number): Entry | undefined {
+    const facts = timerFacts(record);
+    if (facts === undefined) {
+      this.#lose(`queue offset ${record.queueOffset}, msgId ${record.msgId}`, 'it has no time or no topic to go to');
+      return undefined;
+    }
+    // A clock that was ahead when the record was stored must not send it further than the wheel reaches.
+    const lookMs = lookTimeMs(facts.dueMs, Math.min(record.storeTimestamp, nowMs), this.#index.rollWindowMs);
+    return { record, facts, lookMs };
+  }
+
+  /** Slots that have to be resident before the entry can be added. The timer's place may still change to a slot that is. */
+  #slotsOf(entry: Entry, nowMs: number): number[] {
+    if (entry.facts.deleteKey !== undefined) return this.#slotsOfRecall(entry, nowMs);
+    return [slotOf(entry.lookMs), this.#index.placeOf(entry.lookMs).slotSec];
+  }
+
+  /** All slots in which the message can be that is recalled, now or after it was put back into the timer topic. */
+  #slotsOfRecall({ record, facts }: Entry, nowMs: number): number[] {
+    const storedMs = Math.min(record.storeTimestamp, nowMs);
+    const { wheel, lowestSlot, rollWindowMs } = this.#index;
+    const slots = possibleSlots(facts.dueMs, this.#index.doneMs(nowMs), storedMs, rollWindowMs);
+    if (lowestSlot > 0 && !slots.includes(lowestSlot)) slots.push(lowestSlot);
+    return slots.filter((slotSec) => wheel.has(slotSec) || slotEndMs(slotSec) > nowMs);
+  }
+
+  /** @returns false when there is no room in the wheel */
+  #add(entry: Entry, nowMs: number): boolean {
+    return entry.facts.deleteKey === undefined ? this.#addTimer(entry, nowMs) : this.#addRecall(entry, nowMs);
+  }
+
+  #addTimer({ record, facts, lookMs }: Entry, nowMs: number): boolean {
+    const { commitLogOffset: physicalOffset, storeSize: sizeBytes, queueOffset } = record;
+    const rebuild = this.#rebuild;
+    const wasIndexed = rebuild !== undefined && queueOffset < rebuild.untilOffset;
+    if (wasIndexed && rebuild.isDone(facts.dueMs, record.storeTimestamp)) return true;
+    const place = this.#index.placeOf(lookMs);
+    if (!this.#index.hasRoomFor(place)) return false;
+    const magic = lookMs < facts.dueMs ? UnitMagic.DEFAULT | UnitMagic.ROLL : UnitMagic.DEFAULT;
+    this.#index.add(unitOf(record, facts, place, magic, false), nowMs);
+    this.#dispatcher.onAdded(place, physicalOffset, sizeBytes);
+    // One that was put back is counted already, except where the counts are made again.
+    if (wasIndexed || facts.rollTimes === 0) this.#index.counts.add(facts.realTopic, 1);
+    this.#statistics.enqueued += 1;
+    return true;
+  }
+
+  #addRecall(entry: Entry, nowMs: number): boolean {
+    const { record, facts } = entry;
+    const places = this.#slotsOfRecall(entry, nowMs).map((slotSec) => ({ slotSec, msInSlot: 1 }));
+    if (places.some((place) => !this.#index.hasRoomFor(place))) return false;
+    // In a rebuild nobody knows whether the message is still there: it is counted down when it is met.
+    const counted = this.#rebuild === undefined || record.queueOffset >= this.#rebuild.untilOffset;
+    for (const place of places) {
+      this.#index.add(unitOf(record, facts, place, UnitMagic.DEFAULT | UnitMagic.DELETE, counted), nowMs);
+      const deletion = { physicalOffset: record.commitLogOffset, counted };
+      this.#dispatcher.onDeletionAdded(place.slotSec, keyHash48(facts.deleteKey!), deletion);
+    }
+    if (counted) this.#index.counts.add(facts.realTopic, -1);
+    return true;
+  }
+
+  #tellWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const { queueOffset } = this.#index;
+    const ready = this.#waiters.filter(({ offset }) => offset <= queueOffset);
+    this.#waiters = this.#waiters.filter(({ offset }) => offset > queueOffset);
+    for (const { resolve } of ready) resolve();
+  }
+
+  #lose(what: string, reason: string): void {
+    this.#statistics.lost += 1;
+    this.#context.logger.error(`A record of the timer topic is left where it is, ${reason}: ${what}.`);
+  }
+
+  #backOff(error: unknown): void {
+    if (this.#failures === 0) {
+      this.#context.logger.error(
+        `Timer messages could not be put into their index; it is tried again until it succeeds: ${String(error)}`,
+      );
+    }
+    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);
+    this.#failures += 1;
+    if (!this.#isEnabled) return;
+    this.#retryTimer = this.#context.clock.setTimer(() => this.#startRun(), retryMs);
+  }
+}
+
+function unitOf(
+  record: StoredRecord,
+  facts: TimerFacts,
+  place: TimerPlace,
+  magic: number,
+  counted: boolean,
+): TimerUnit {
+  return {
+    ...place,
+    magic,
+    physicalOffset: record.commitLogOffset,
+    sizeBytes: record.storeSize,
+    topicHash: javaStringHash(facts.realTopic),
+    keyHash: keyHash48(facts.deleteKey ?? facts.key ?? ''),
+    counted,
+  };
+}

@@ -1,0 +1,205 @@
+import { StoreClosedError } from '../../../errors/index.js';
+import { TIMER_TOPIC, type RecordDraft, type ServiceContext } from '../../types/index.js';
+import { IndexCheckpoints } from './index-checkpoints.js';
+import { doneUntil, openIndex, type Rebuild } from './index-opening.js';
+import type { PendingTimers } from './pending-counts.js';
+import { recallHandleOf } from './recall-handle.js';
+import { isIndexDamage, TimerDelivery } from './timer-delivery.js';
+import { TimerDispatcher } from './timer-dispatcher.js';
+import { TimerIndex, type TimerFiles } from './timer-index.js';
+import { TimerIndexer } from './timer-indexer.js';
+import { toTimer } from './timer-message.js';
+import { checkDeliverTime, checkTimerOptions, DEFAULT_TIMER_OPTIONS, type TimerOptions } from './timer-options.js';
+import { TimerRecalls } from './timer-recalls.js';
+import { newTimerStatistics, type TimerStatistics } from './timer-statistics.js';
+import { slotOf } from './timer-time.js';
+
+const TIMER_QUEUES = 1;
+/** While the index catches up, what is overdue by more than a day counts as overdue by a day. */
+const MOST_OVERDUE_SLOTS = 86_400;
+
+/**
+ * Delivers messages at a time of their own (RocketMQ: `TimerMessageStore`), to the millisecond and never before it. They wait in the timer topic; an index on the disk
+ * says which of them come next, so that memory holds those of a second or two.
+ */
+export class TimerService {
+  readonly #context: ServiceContext;
+  readonly #options: TimerOptions;
+  readonly #index: TimerIndex;
+  readonly #recalls: TimerRecalls;
+  readonly #delivery: TimerDelivery;
+  readonly #dispatcher: TimerDispatcher;
+  readonly #indexer: TimerIndexer;
+  readonly #statistics = newTimerStatistics();
+  #checkpoints: IndexCheckpoints | undefined;
+  #stopListening: (() => void) | undefined;
+  /** The index is being made, or is catching up with the timer topic. */
+  #catchingUp: Promise<void> | undefined;
+  #state: 'not started' | 'running' | 'closing' = 'not started';
+  #closing: Promise<void> | undefined;
+
+  /** @throws InvalidOptionError */
+  constructor(context: ServiceContext, files: TimerFiles, options: Partial<TimerOptions> = {}) {
+    this.#context = context;
+    this.#options = { ...DEFAULT_TIMER_OPTIONS, ...options };
+    checkTimerOptions(this.#options);
+    this.#index = new TimerIndex(files, this.#options);
+    this.#recalls = new TimerRecalls(context, this.#index);
+    this.#delivery = new TimerDelivery(context, this.#index, this.#recalls, this.#statistics);
+    this.#dispatcher = new TimerDispatcher(context, this.#index, this.#delivery, this.#statistics, {
+      onError: (error) => this.#onError(error),
+      onSlotRemoved: () => this.#indexer.wake(),
+    });
+    this.#indexer = new TimerIndexer(context, this.#index, this.#dispatcher, this.#statistics);
+    this.#recalls.indexer = this.#indexer;
+  }
+
+  /**
+   * Takes up the timers where they were left; what became due meanwhile is delivered at once. Resolves when the index is open: if it has to be made again, that
+   * goes on in the background, and deliveries begin after it.
+   */
+  async start(): Promise<void> {
+    const { topics, store, clock, logger } = this.#context;
+    await topics.ensure(TIMER_TOPIC, TIMER_QUEUES);
+    const range = store.queueRange(TIMER_TOPIC, 0);
+    const { generation, rebuild } = await openIndex(this.#index, range, clock.now());
+    this.#checkpoints = new IndexCheckpoints(
+      this.#index,
+      generation,
+      this.#options.timerFlushIntervalMs,
+      this.#context,
+    );
+    await this.#checkpoints.hold();
+    if (rebuild !== undefined) {
+      await this.#clearIndex();
+      if (range.maxOffset > 0) {
+        logger.warn(`The timer index is made again from the log: ${rebuild.reason}`);
+        this.#checkpoints.markDirty();
+      }
+    }
+    this.#state = 'running';
+    this.#stopListening = store.onArrival(TIMER_TOPIC, () => this.#indexer.wake());
+    this.#catchUp(rebuild);
+  }
+
+  /** Resolves when what is under way has been delivered and the index is on disk. Waiting messages stay in the store. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /**
+   * The draft to store instead of this one, so that it is delivered at `deliverAtMs`. The same draft if that time has come.
+   *
+   * @param deliverAtMs epoch milliseconds
+   * @throws MessageIllegalError, TimerDelayTooLongError
+   */
+  schedule(draft: RecordDraft, deliverAtMs: number): RecordDraft {
+    const nowMs = this.#context.clock.now();
+    checkDeliverTime(deliverAtMs, nowMs, this.#options.timerMaxDelayMs);
+    return deliverAtMs <= nowMs ? draft : toTimer(draft, deliverAtMs);
+  }
+
+  /** The handle that takes back the message of a draft that {@link schedule} gave; undefined if it does not wait, or goes to a retry topic. */
+  recallHandle(draft: RecordDraft): string | undefined {
+    return recallHandleOf(draft, this.#context.brokerName);
+  }
+
+  /**
+   * Takes a delayed message back. Resolves with its msgId when that is on disk: it is never delivered then. A second recall of the same message
+   * resolves as well, until its time has come.
+   *
+   * @throws RecallTooLateError the message is due, or was delivered
+   * @throws RecallHandleIllegalError it is no handle, or no waiting message belongs to it
+   */
+  async recall(handle: string): Promise<string> {
+    this.#checkRunning('recall a message');
+    try {
+      return await this.#recalls.recall(handle);
+    } catch (error) {
+      if (!isIndexDamage(error, this.#index)) throw error;
+      this.#onError(error);
+      await this.#catchingUp;
+      return this.#recalls.recall(handle);
+    }
+  }
+
+  /** Messages that wait, in total and by the topic that they go to. */
+  get pending(): PendingTimers {
+    return this.#index.counts.pending;
+  }
+
+  get statistics(): TimerStatistics {
+    return { ...this.#statistics };
+  }
+
+  /** Messages of the timer topic that are not in the index yet. */
+  get indexLag(): number {
+    return this.#context.store.queueRange(TIMER_TOPIC, 0).maxOffset - this.#index.queueOffset;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === 'not started') return;
+    this.#state = 'closing';
+    this.#stopListening?.();
+    await this.#indexer.close();
+    await this.#dispatcher.stop();
+    await this.#catchingUp;
+    await this.#checkpoints?.close();
+    await this.#index.close();
+  }
+
+  /** Deliveries begin when all that is in the timer topic now is in the index: among it may be recalls of what is due. */
+  #catchUp(rebuild: Rebuild | undefined): void {
+    const { store, clock, activity } = this.#context;
+    const end = activity.begin();
+    this.#index.lowestSlot = slotOf(clock.now()) - MOST_OVERDUE_SLOTS;
+    this.#delivery.isIndexFresh = rebuild !== undefined;
+    this.#indexer.start(rebuild);
+    this.#catchingUp = this.#indexer
+      .whenIndexed(store.queueRange(TIMER_TOPIC, 0).maxOffset)
+      .then(
+        () => {
+          this.#index.lowestSlot = -Infinity;
+          this.#checkpoints?.release();
+          this.#dispatcher.start();
+        },
+        // Closed before that: the next start goes by the last checkpoint.
+        () => undefined,
+      )
+      .finally(() => {
+        this.#catchingUp = undefined;
+        end();
+      });
+  }
+
+  #onError(error: unknown): void {
+    if (!isIndexDamage(error, this.#index) || this.#catchingUp !== undefined || this.#state !== 'running') return;
+    this.#context.logger.warn(`The timer index is damaged and is made again from the log: ${String(error)}`);
+    this.#catchingUp = this.#rebuild(String(error));
+  }
+
+  async #rebuild(reason: string): Promise<void> {
+    const { clock, logger } = this.#context;
+    try {
+      await Promise.all([this.#indexer.stop(), this.#dispatcher.stop(), this.#checkpoints?.hold()]);
+      const untilOffset = this.#index.queueOffset;
+      const isDone = doneUntil(this.#index.doneMs(clock.now()), this.#index.rollWindowMs);
+      await this.#clearIndex();
+      this.#checkpoints?.markDirty();
+      if (this.#state === 'running') this.#catchUp({ reason, untilOffset, isDone });
+    } catch (failure) {
+      logger.error(`The timer index could not be made again; the next start will do it: ${String(failure)}`);
+    }
+  }
+
+  async #clearIndex(): Promise<void> {
+    this.#dispatcher.clear();
+    await this.#index.clear();
+    this.#index.queueOffset = this.#context.store.queueRange(TIMER_TOPIC, 0).minOffset;
+  }
+
+  #checkRunning(operation: string): void {
+    if (this.#state !== 'running') throw new StoreClosedError({ operation, state: this.#state });
+  }
+}

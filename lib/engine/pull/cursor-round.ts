@@ -1,0 +1,98 @@
+import type { Clock, StoredRecord } from '../types/index.js';
+import type { QueueCursor } from './queue-cursor.js';
+
+/** Ends the reading for one poll, so that a poll for many large messages is bounded in memory, too. */
+const MAX_POLL_BYTES = 4 * 1024 * 1024;
+
+/** The cursors of one pull consumer, taking turns. */
+export class CursorRound {
+  readonly #clock: Clock;
+  readonly #batchSize: number;
+  readonly #topics = new Map<string, Map<number, QueueCursor>>();
+  /** In the order of their turns. */
+  #cursors: readonly QueueCursor[] = [];
+
+  constructor(clock: Clock, batchSize: number) {
+    this.#clock = clock;
+    this.#batchSize = batchSize;
+  }
+
+  find(topic: string, queueId: number): QueueCursor | undefined {
+    return this.#topics.get(topic)?.get(queueId);
+  }
+
+  all(): readonly QueueCursor[] {
+    return this.#cursors;
+  }
+
+  ofTopic(topic: string): readonly QueueCursor[] {
+    return [...(this.#topics.get(topic)?.values() ?? [])];
+  }
+
+  add(cursor: QueueCursor): void {
+    const { topic, queueId } = cursor.queue;
+    const queues = this.#topics.get(topic) ?? new Map<number, QueueCursor>();
+    this.#topics.set(topic, queues.set(queueId, cursor));
+    this.#cursors = [...this.#cursors, cursor];
+  }
+
+  remove(cursor: QueueCursor): void {
+    const { topic, queueId } = cursor.queue;
+    const queues = this.#topics.get(topic);
+    queues?.delete(queueId);
+    if (queues?.size === 0) this.#topics.delete(topic);
+    this.#cursors = this.#cursors.filter((other) => other !== cursor);
+  }
+
+  /**
+   * Reads until `wanted` messages are held, or there are no more. It reads one batch at a time, and stops as soon as there is enough: so of what
+   * it read, less than one batch is left after `wanted` messages have been taken.
+   *
+   * @param isOver ends a search for messages that a selector takes, after all queues have had a turn
+   */
+  async fill(wanted: number, isOver: () => boolean): Promise<void> {
+    let count = 0;
+    let bytes = 0;
+    for (const cursor of this.#cursors) {
+      count += cursor.heldCount;
+      bytes += cursor.heldBytes;
+    }
+    for (let searches = true; searches;) {
+      let found = false;
+      let looked = false;
+      // The set may change at each wait; cursors that were dropped meanwhile read no more.
+      for (const cursor of this.#cursors) {
+        if (count >= wanted || bytes >= MAX_POLL_BYTES) return;
+        if (!cursor.mayRead) continue;
+        looked = true;
+        const countBefore = cursor.heldCount;
+        const bytesBefore = cursor.heldBytes;
+        const reading = cursor.read(this.#batchSize);
+        if (reading !== undefined) await reading;
+        count += cursor.heldCount - countBefore;
+        bytes += cursor.heldBytes - bytesBefore;
+        if (cursor.heldCount > countBefore) found = true;
+        // A selector may pass over a whole backlog. The app has its turn between the pieces.
+        else if (cursor.mayRead) await this.#nextTurn();
+      }
+      // What was found is not held back for the sake of more that may be far away.
+      searches = found || (looked && count === 0 && !isOver());
+    }
+  }
+
+  /** Takes what is held, in turns: at most `maxCount` messages. */
+  take(maxCount: number): readonly StoredRecord[] {
+    const messages: StoredRecord[] = [];
+    const cursors = this.#cursors;
+    let turns = 0;
+    for (; turns < cursors.length && messages.length < maxCount; turns++) {
+      messages.push(...cursors[turns]!.take(maxCount - messages.length));
+    }
+    this.#cursors = [...cursors.slice(turns), ...cursors.slice(0, turns)];
+    return messages;
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.defer(resolve));
+  }
+}

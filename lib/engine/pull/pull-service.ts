@@ -1,0 +1,84 @@
+import { StoreClosedError } from '../../errors/index.js';
+import type { ServiceContext } from '../types/index.js';
+import { LitePullConsumer } from './lite-pull-consumer.js';
+import { groupOffsets, passingOffsets, type OffsetBook } from './offset-book.js';
+import { resolvePullOptions, type ResolvedPullOptions } from './pull-options.js';
+import type { PullDependencies, PullRoom } from './pull-room.js';
+import type { PullConsumer, PullConsumerOptions } from './pull-types.js';
+import { TopicShare } from './topic-share.js';
+
+/** Pull consumers, and what those of one group share. */
+export class PullService {
+  readonly #room: PullRoom;
+  readonly #consumers = new Map<LitePullConsumer, ResolvedPullOptions>();
+  /** Of clustering groups, by `topic@group`. Neither name may hold an `@`. */
+  readonly #shares = new Map<string, TopicShare>();
+  #closing: Promise<void> | undefined;
+
+  constructor(context: ServiceContext, dependencies: PullDependencies) {
+    const { store, topics, groups, clock, logger, activity, brokerName } = context;
+    this.#room = { store, topics, groups, clock, logger, activity, brokerName, ...dependencies };
+  }
+
+  /** @throws PullGroupMissingError, NameIllegalError, InvalidOptionError, StoreClosedError */
+  async createConsumer(options: PullConsumerOptions): Promise<PullConsumer> {
+    this.#checkOpen();
+    const { clock, groups, checkGroupName, offsets } = this.#room;
+    const resolved = resolvePullOptions(options, clock.now(), checkGroupName);
+    await groups.ensure(resolved.group);
+    this.#checkOpen();
+    const isClustering = resolved.start.messageModel === 'CLUSTERING';
+    const book = isClustering ? groupOffsets(offsets, resolved.group) : passingOffsets();
+    const ownShares = new Map<string, TopicShare>();
+    const consumer: LitePullConsumer = new LitePullConsumer(this.#room, resolved, {
+      offsets: book,
+      shareOf: (topic) => this.#shareOf(isClustering ? this.#shares : ownShares, topic, resolved.group, book),
+      onClosed: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.set(consumer, resolved);
+    return consumer;
+  }
+
+  /** The pull consumers of a group that have not been closed. */
+  members(group: string): readonly PullConsumer[] {
+    return [...this.#consumers.keys()].filter((consumer) => consumer.group === group);
+  }
+
+  /**
+   * Lets a group's pull consumer that reads a queue go on from another offset. Whoever resets a group's offset in the table has to call this, too; else the next
+   * commit undoes it.
+   */
+  moveGroup(group: string, topic: string, queueId: number, offset: number): void {
+    for (const [consumer, { start }] of this.#consumers) {
+      if (consumer.group === group && start.messageModel === 'CLUSTERING') consumer.moveTo(topic, queueId, offset);
+    }
+  }
+
+  /** Looks again at topics and groups; call it after they have been changed. Otherwise polls find it out, within 20 s. */
+  refresh(): void {
+    for (const consumer of this.#consumers.keys()) consumer.refresh();
+  }
+
+  /** Closes all pull consumers. A second call waits for the first. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#consumers.keys()].map((consumer) => consumer.close()));
+  }
+
+  #shareOf(shares: Map<string, TopicShare>, topic: string, group: string, offsets: OffsetBook): TopicShare {
+    for (const [key, share] of shares) if (share.isEmpty) shares.delete(key);
+    const key = `${topic}@${group}`;
+    let share = shares.get(key);
+    if (share === undefined) shares.set(key, (share = new TopicShare(this.#room, topic, group, offsets)));
+    return share;
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined)
+      throw new StoreClosedError({ operation: 'create a pull consumer', state: 'closing' });
+  }
+}

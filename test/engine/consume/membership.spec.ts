@@ -1,0 +1,347 @@
+import fc from 'fast-check';
+
+import type { GroupConsumer } from '../../../lib/engine/consume/index.js';
+import type { ConsumeMode, MessageExt } from '../../../lib/engine/types/index.js';
+import { ConsumeHarness, Gate, numbered, Witness } from './consume-harness.js';
+import { draftOf } from '../delivery/store-harness.js';
+
+const QUEUES = 4;
+const CONCURRENCY = 3;
+const TOPIC = 'orders';
+const GROUP = 'shop';
+
+/** One step of a run; `pick` chooses among what is there at that moment. */
+type Step =
+  | { readonly kind: 'send'; readonly queueId: number; readonly count: number }
+  | { readonly kind: 'join' }
+  | { readonly kind: 'leave' | 'leave at once' | 'pause' | 'end' | 'fail'; readonly pick: number }
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'crash' };
+
+interface Delivery {
+  readonly member: SimulatedMember;
+  readonly message: MessageExt;
+  readonly end: (error?: Error) => void;
+}
+
+interface SimulatedMember {
+  readonly clientId: string;
+  consumer: GroupConsumer | undefined;
+  paused: boolean;
+  hasLeft: boolean;
+}
+
+const attemptOf = (message: MessageExt): string => `${message.body.toString()}#${message.reconsumeTimes + 1}`;
+const queueOf = (body: string): string => body.split('-')[0]!;
+
+/** A group under random joins, leaves, answers and crashes, and what a user may expect of it. */
+class Simulation {
+  harness: ConsumeHarness;
+  readonly mode: ConsumeMode;
+  readonly members: SimulatedMember[] = [];
+  readonly sent: string[] = [];
+  /** Handlers that are running, in the order of their starts. */
+  running: Delivery[] = [];
+  /** How often a message was handled to a good end. */
+  readonly succeeded = new Map<string, number>();
+  /** Deliveries so far, by message and attempt. */
+  readonly started = new Map<string, number>();
+  /** Deliveries whose repetition is allowed, because their handler was given up, or because of a crash. */
+  readonly repeatable = new Map<string, number>();
+  readonly complaints: string[] = [];
+  readonly #closing: Promise<unknown>[] = [];
+  readonly #abandoned: ConsumeHarness[] = [];
+  #names = 0;
+
+  constructor(harness: ConsumeHarness, mode: ConsumeMode) {
+    this.harness = harness;
+    this.mode = mode;
+  }
+
+  async run(step: Step): Promise<void> {
+    await this.#do(step);
+    await this.#rest();
+    this.#check();
+  }
+
+  /** Lets everything that is owed be delivered. */
+  async finish(): Promise<void> {
+    for (const member of this.members) this.#setPaused(member, false);
+    if (this.members.length === 0) await this.run({ kind: 'join' });
+    for (let round = 0; round < 200 && (this.running.length > 0 || round < 6); round++) {
+      for (const delivery of this.running.splice(0)) this.#answer(delivery);
+      await this.#rest();
+      if (this.running.length === 0) await this.harness.store.clock.advance(2000, () => this.#rest());
+    }
+    await Promise.all(this.#closing);
+    this.#check();
+    for (const harness of [...this.#abandoned, this.harness]) await harness.close();
+  }
+
+  async #do(step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'send': {
+        const { store } = this.harness.store.context;
+        const bodies = Array.from({ length: step.count }, () => `q${step.queueId}-${this.#names++}`);
+        this.sent.push(...bodies);
+        await Promise.all(bodies.map((body) => store.append({ ...draftOf(TOPIC, body), queueId: step.queueId })));
+        return;
+      }
+      case 'join':
+        return this.#join();
+      case 'leave':
+      case 'leave at once': {
+        const member = this.#pick(this.members, step.pick);
+        if (member !== undefined) this.#leave(member, step.kind === 'leave at once');
+        return;
+      }
+      case 'pause': {
+        const member = this.#pick(this.members, step.pick);
+        if (member !== undefined) this.#setPaused(member, !member.paused);
+        return;
+      }
+      case 'end':
+      case 'fail': {
+        const delivery = this.#pick(this.running, step.pick);
+        if (delivery === undefined) return;
+        this.running.splice(this.running.indexOf(delivery), 1);
+        this.#answer(delivery, step.kind === 'fail' ? new Error('not now') : undefined);
+        return;
+      }
+      case 'wait':
+        return this.harness.store.clock.advance(step.ms, () => this.#rest());
+      case 'crash':
+        return this.#crash();
+    }
+  }
+
+  async #join(): Promise<void> {
+    const member: SimulatedMember = {
+      clientId: `member-${this.#names++}`,
+      consumer: undefined,
+      paused: false,
+      hasLeft: false,
+    };
+    const handler = (message: MessageExt): Promise<void> => this.#start(member, message);
+    member.consumer = await this.harness.subscribe(
+      GROUP,
+      { topic: TOPIC, consumeMode: this.mode, concurrency: CONCURRENCY, handler, pullThresholdForQueue: 5 },
+      { clientId: member.clientId },
+    );
+    this.members.push(member);
+  }
+
+  #leave(member: SimulatedMember, atOnce: boolean): void {
+    this.members.splice(this.members.indexOf(member), 1);
+    member.hasLeft = true;
+    if (atOnce) this.#giveUp(this.running.filter((delivery) => delivery.member === member));
+    // More than a simulated run lasts: the handlers of the model always end in time.
+    this.#closing.push(member.consumer!.close({ timeoutMs: atOnce ? 0 : 2 ** 40 }));
+  }
+
+  async #crash(): Promise<void> {
+    const next = await this.harness.crash();
+    this.#abandoned.push(this.harness);
+    this.harness = next;
+    for (const member of this.members.splice(0)) member.hasLeft = true;
+    this.#giveUp(this.running);
+    for (const key of this.started.keys()) this.#allowAgain(key);
+  }
+
+  #giveUp(deliveries: readonly Delivery[]): void {
+    this.running = this.running.filter((delivery) => !deliveries.includes(delivery));
+    for (const { message } of deliveries) this.#allowAgain(attemptOf(message));
+  }
+
+  #allowAgain(key: string): void {
+    this.repeatable.set(key, (this.repeatable.get(key) ?? 0) + 1);
+  }
+
+  #start(member: SimulatedMember, message: MessageExt): Promise<void> {
+    const key = attemptOf(message);
+    const times = (this.started.get(key) ?? 0) + 1;
+    this.started.set(key, times);
+    if (times > 1 + (this.repeatable.get(key) ?? 0)) this.complaints.push(`${key} was delivered ${times} times`);
+    if (member.hasLeft) this.complaints.push(`${key} came to ${member.clientId}, which had left`);
+    if (member.paused) this.complaints.push(`${key} came to ${member.clientId}, which was paused`);
+    return new Promise((resolve, reject) => {
+      const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+      this.running.push({ member, message, end });
+    });
+  }
+
+  #answer({ message, end }: Delivery, error?: Error): void {
+    const body = message.body.toString();
+    if (error === undefined) this.succeeded.set(body, (this.succeeded.get(body) ?? 0) + 1);
+    end(error);
+  }
+
+  #setPaused(member: SimulatedMember, paused: boolean): void {
+    member.paused = paused;
+    if (paused) member.consumer!.pause();
+    else member.consumer!.resume();
+  }
+
+  #check(): void {
+    for (const [clientId, running] of countBy(this.running, ({ member }) => member.clientId)) {
+      if (running > CONCURRENCY) this.complaints.push(`${clientId} runs ${running} handlers`);
+    }
+    if (this.mode === 'ORDERLY') {
+      for (const [queue, running] of countBy(this.running, ({ message }) => queueOf(message.body.toString()))) {
+        if (running > 1) this.complaints.push(`${running} messages of ${queue} are handled at once`);
+      }
+    }
+    this.#checkOffsets();
+    expect(this.complaints).toEqual([]);
+  }
+
+  /** No offset may be committed beyond a message that is being handled for the first time. */
+  #checkOffsets(): void {
+    const committed = this.harness.offsets(TOPIC, GROUP);
+    for (const { message } of this.running) {
+      const isFirst = message.reconsumeTimes === 0 || this.mode === 'ORDERLY';
+      if (isFirst && (committed[message.queueId] ?? 0) > message.queueOffset) {
+        this.complaints.push(`${attemptOf(message)} is under way, but ${committed[message.queueId]} is committed`);
+      }
+    }
+  }
+
+  /** Enough for all that is under way in memory; handlers stay as they are. */
+  async #rest(): Promise<void> {
+    for (let turn = 0; turn < 40; turn++) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+
+  #pick<T>(list: readonly T[], pick: number): T | undefined {
+    return list.length === 0 ? undefined : list[pick % list.length];
+  }
+}
+
+function countBy<T>(list: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of list) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return counts;
+}
+
+const pick = fc.nat({ max: 100 });
+const calmStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('send' as const),
+      queueId: fc.nat({ max: QUEUES - 1 }),
+      count: fc.integer({ min: 1, max: 8 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('join' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('leave' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pause' as const), pick }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('end' as const), pick }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('fail' as const), pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(10, 1000, 5000) }),
+  },
+);
+const roughStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 24, arbitrary: calmStep },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('leave at once' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
+);
+
+async function simulate(mode: ConsumeMode, steps: readonly Step[]): Promise<Simulation> {
+  // All delays are short, so that a run need not go through hours.
+  const harness = await ConsumeHarness.open({ messageDelayLevel: Array.from({ length: 18 }, () => '1s').join(' ') });
+  await harness.createTopic(TOPIC, QUEUES);
+  const simulation = new Simulation(harness, mode);
+  for (const step of steps) await simulation.run(step);
+  await simulation.finish();
+  return simulation;
+}
+
+describe.each<ConsumeMode>(['CONCURRENTLY', 'ORDERLY'])('while members join and leave (%s)', (mode) => {
+  it('every message is handled once, and none is lost', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(calmStep, { minLength: 5, maxLength: 60 }), async (steps) => {
+        const { sent, succeeded } = await simulate(mode, steps);
+        expect([...succeeded.keys()].toSorted()).toEqual(sent.toSorted());
+        expect([...succeeded.values()].every((times) => times === 1)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('and handlers are given up, and the process is killed, none is lost, and only what was under way or not yet committed is repeated', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(roughStep, { minLength: 5, maxLength: 60 }), async (steps) => {
+        const { sent, succeeded } = await simulate(mode, steps);
+        expect([...succeeded.keys()].toSorted()).toEqual(sent.toSorted());
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+});
+
+describe('a member that joins', () => {
+  let harness: ConsumeHarness;
+
+  beforeEach(async () => {
+    harness = await ConsumeHarness.open();
+    await harness.createTopic('orders', 4);
+  });
+
+  afterEach(() => harness.close());
+
+  const ownersOf = (): readonly (string | undefined)[] =>
+    harness.consume
+      .groups()[0]!
+      .queues.filter(({ topic }) => topic === 'orders')
+      .map(({ owner }) => owner);
+
+  it('gets its share of the queues by the averaging rule, in the order of client ids', async () => {
+    const b = await harness.subscribe('shop', {}, { clientId: 'b' });
+    expect(ownersOf()).toEqual(['b', 'b', 'b', 'b']);
+    await harness.subscribe('shop', {}, { clientId: 'a' });
+    expect(ownersOf()).toEqual(['a', 'a', 'b', 'b']);
+    await harness.subscribe('shop', {}, { clientId: 'c' });
+    expect(ownersOf()).toEqual(['a', 'a', 'b', 'c']);
+    await b.close({ timeoutMs: 0 });
+    expect(ownersOf()).toEqual(['a', 'a', 'c', 'c']);
+  });
+
+  it('takes over what waits in its queues, without it being read again', async () => {
+    await harness.send('orders', numbered('m', 20), { queueId: 3 });
+    const slow = new Gate();
+    await harness.subscribe('shop', { handler: slow.handler, concurrency: 2 }, { clientId: 'a' });
+    await harness.settle();
+    const joined = new Witness();
+    await harness.subscribe('shop', { handler: joined.handler }, { clientId: 'b' });
+    await harness.settle();
+    expect(slow.running).toEqual(['m0', 'm1']);
+    expect(joined.bodies).toEqual(numbered('m', 20).slice(2));
+    expect(harness.offsets('orders', 'shop')).toEqual([0, 0, 0, 0]);
+    slow.endAll();
+    await harness.settle();
+    expect(harness.offsets('orders', 'shop')).toEqual([0, 0, 0, 20]);
+  });
+
+  it('takes part while the last one is still leaving', async () => {
+    await harness.send('orders', numbered('m', 3));
+    const slow = new Gate();
+    const first = await harness.subscribe('shop', { handler: slow.handler, concurrency: 1 });
+    await harness.settle();
+    const closing = first.close({ timeoutMs: 60_000 });
+    const second = new Witness();
+    await harness.subscribe('shop', { handler: second.handler });
+    await harness.settle();
+    expect(second.bodies).toEqual(['m1', 'm2']);
+    slow.endAll();
+    expect(await closing).toBe(0);
+    await harness.send('orders', ['n']);
+    expect(second.bodies).toEqual(['m1', 'm2', 'n']);
+    expect(harness.offsets('orders', 'shop')).toEqual([4, 0, 0, 0]);
+  });
+});

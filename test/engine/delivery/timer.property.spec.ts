@@ -1,0 +1,253 @@
+import fc from 'fast-check';
+
+import type { TimerOptions } from '../../../lib/engine/delivery/timer/index.js';
+import { ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
+import { STORE_PATH, TimerHarness } from './timer-harness.js';
+import { PowerCutFileSystem } from './timer-power-cut.js';
+
+const TOPICS = ['orders', 'mails'] as const;
+
+type Step =
+  | { readonly kind: 'send'; readonly topic: number; readonly delayMs: number; readonly count: number }
+  | { readonly kind: 'recall'; readonly index: number }
+  | { readonly kind: 'advance'; readonly durationMs: number }
+  | { readonly kind: 'restart'; readonly downMs: number; readonly loses: readonly string[] }
+  | { readonly kind: 'crash'; readonly afterChanges: number; readonly downMs: number; readonly seed: number };
+
+interface Sent {
+  readonly topic: string;
+  readonly body: string;
+  readonly dueMs: number;
+  readonly sentMs: number;
+  /** Undefined as long as the send is not acknowledged, and for a message that can't be recalled. */
+  handle: string | undefined;
+  /** The send was acknowledged. */
+  isStored: boolean;
+  /** `maybe`: nobody knows whether the recall got to the disk before the power was cut. */
+  recalled: 'no' | 'yes' | 'maybe';
+}
+
+const delayMs = fc.oneof(
+  fc.integer({ min: -5, max: 40 }),
+  fc.constantFrom(0, 1, 500, 999, 1000, 1001, 2000),
+  fc.integer({ min: 1, max: 5000 }),
+  fc.integer({ min: 1, max: 200_000 }),
+);
+const durationMs = fc.oneof(
+  fc.integer({ min: 0, max: 60 }),
+  fc.integer({ min: 0, max: 3000 }),
+  fc.integer({ min: 0, max: 90_000 }),
+);
+const send = fc.record({
+  kind: fc.constant('send' as const),
+  topic: fc.nat(1),
+  delayMs,
+  count: fc.integer({ min: 1, max: 5 }),
+});
+const recall = fc.record({ kind: fc.constant('recall' as const), index: fc.nat(1000) });
+const advance = fc.record({ kind: fc.constant('advance' as const), durationMs });
+const timerFiles = ['timerwheel', 'timerlog', 'config/timermetrics'];
+const restart = (loses: fc.Arbitrary<readonly string[]>) =>
+  fc.record({ kind: fc.constant('restart' as const), downMs: durationMs, loses });
+const crash = fc.record({
+  kind: fc.constant('crash' as const),
+  afterChanges: fc.integer({ min: 0, max: 60 }),
+  downMs: durationMs,
+  seed: fc.nat(),
+});
+
+/** A broker under test beside a list of what was sent to it. */
+class Trial {
+  readonly clock = new ManualClock();
+  readonly sent: Sent[] = [];
+  readonly options: Partial<TimerOptions>;
+  harness!: TimerHarness;
+  disk!: PowerCutFileSystem;
+  crashes = 0;
+
+  constructor(options: Partial<TimerOptions>) {
+    this.options = options;
+  }
+
+  async open(memory: MemoryFileSystem): Promise<void> {
+    this.disk = new PowerCutFileSystem(memory, (path) => path.includes('timer'));
+    this.harness = await TimerHarness.open({ clock: this.clock, fileSystem: this.disk, timers: this.options });
+    this.harness.diskGone = this.disk.gone;
+  }
+
+  async run(step: Step): Promise<void> {
+    if (step.kind === 'send') await this.send(step);
+    else if (step.kind === 'recall') await this.recall(step.index);
+    else if (step.kind === 'advance') await this.harness.advance(step.durationMs);
+    else if (step.kind === 'restart') await this.restart(step);
+    else this.disk.cutAfter(step.afterChanges);
+    // A cut that was announced comes while later steps run.
+    if (step.kind === 'crash') this.#pendingCrash = step;
+    if (this.disk.isCut) await this.recover();
+  }
+
+  readonly #downtimes: (readonly [fromMs: number, toMs: number])[] = [];
+  #pendingCrash: Extract<Step, { kind: 'crash' }> | undefined;
+
+  async send({ topic, delayMs: delay, count }: Extract<Step, { kind: 'send' }>): Promise<void> {
+    const sends = Array.from({ length: count }, async () => {
+      const sentMs = this.clock.now();
+      const sent: Sent = {
+        topic: TOPICS[topic]!,
+        body: `m${this.sent.length}`,
+        dueMs: sentMs + delay,
+        sentMs,
+        handle: undefined,
+        isStored: false,
+        recalled: 'no',
+      };
+      this.sent.push(sent);
+      const { handle } = await this.harness.send(sent.topic, sent.body, sent.dueMs);
+      sent.handle = handle;
+      sent.isStored = true;
+    });
+    await Promise.race([Promise.all(sends), this.disk.gone]);
+    await this.harness.settle();
+  }
+
+  async recall(index: number): Promise<void> {
+    const known = this.sent.filter(({ handle }) => handle !== undefined);
+    const message = known[index % Math.max(known.length, 1)];
+    if (message === undefined) return;
+    const nowMs = this.clock.now();
+    const wasRecalled = message.recalled;
+    message.recalled = wasRecalled === 'yes' ? 'yes' : 'maybe';
+    const outcome = this.harness.timers.recall(message.handle!).then(
+      () => 'recalled',
+      (error: { code: string }) => error.code,
+    );
+    const result = await Promise.race([outcome, this.disk.gone.then(() => 'cut')]);
+    if (result === 'cut') return;
+    if (result === 'recalled') {
+      expect(message.dueMs).toBeGreaterThan(nowMs);
+      message.recalled = 'yes';
+    } else {
+      expect(result).toBe('RECALL_TOO_LATE');
+      expect(message.dueMs).toBeLessThanOrEqual(nowMs);
+      message.recalled = wasRecalled;
+    }
+    await this.harness.settle();
+  }
+
+  async restart({ downMs, loses }: Extract<Step, { kind: 'restart' }>): Promise<void> {
+    await Promise.race([this.harness.close(), this.disk.gone]);
+    if (this.disk.isCut) return;
+    for (const name of loses) await removeTree(this.disk.disk, `${STORE_PATH}/${name}`);
+    this.#downtimes.push([this.clock.now(), this.clock.now() + downMs]);
+    await this.clock.advance(downMs);
+    await this.open(this.disk.disk);
+    if (this.#pendingCrash !== undefined) this.disk.cutAfter(this.#pendingCrash.afterChanges);
+  }
+
+  async recover(): Promise<void> {
+    const { downMs, seed } = this.#pendingCrash!;
+    this.#pendingCrash = undefined;
+    this.crashes += 1;
+    // What the old broker still has set must not fire any more: its disk answers nothing, so it does no harm.
+    const memory = await this.disk.afterwards(this.clock, new SeededRandom(seed));
+    await this.clock.advance(downMs);
+    await this.open(memory);
+  }
+
+  /** Lets everything come due, and compares. */
+  async finish(): Promise<void> {
+    if (this.#pendingCrash !== undefined) this.disk.cutAfter(Infinity);
+    const lastMs = Math.max(this.clock.now(), ...this.sent.map(({ dueMs }) => dueMs));
+    await this.harness.advance(lastMs - this.clock.now() + 3000);
+    const delivered = new Map<string, number[]>();
+    for (const topic of TOPICS) {
+      for (const { body, atMs } of await this.harness.delivered(topic)) {
+        delivered.set(body, [...(delivered.get(body) ?? []), atMs]);
+      }
+    }
+    for (const message of this.sent) this.#check(message, delivered.get(message.body) ?? []);
+    if (this.crashes === 0) expect(this.harness.timers.pending).toEqual({ total: 0, byTopic: {} });
+    expect(this.harness.timers.statistics.lost).toBe(0);
+    expect(this.harness.logger.errors).toEqual([]);
+    await this.harness.close();
+  }
+
+  #check(message: Sent, times: readonly number[]): void {
+    const context = `${message.body}, due at ${message.dueMs}, recalled: ${message.recalled}`;
+    for (const atMs of times) expect([context, atMs >= message.dueMs]).toEqual([context, true]);
+    if (message.recalled === 'yes') expect([context, times]).toEqual([context, []]);
+    if (message.recalled === 'no' && message.isStored) {
+      expect([context, times.length >= 1]).toEqual([context, true]);
+    }
+    if (this.crashes === 0) {
+      expect([context, times]).toEqual([context, message.recalled === 'no' ? [this.#expectedMs(message)] : []]);
+    }
+  }
+
+  /** When it is due, or when the broker was there again. */
+  #expectedMs({ dueMs, sentMs }: Sent): number {
+    const atMs = Math.max(dueMs, sentMs);
+    return this.#downtimes.find(([fromMs, toMs]) => atMs > fromMs && atMs <= toMs)?.[1] ?? atMs;
+  }
+}
+
+async function removeTree(disk: MemoryFileSystem, path: string): Promise<void> {
+  if ((await disk.stat(path))?.kind === 'directory') {
+    for (const name of await disk.list(path)) await removeTree(disk, `${path}/${name}`);
+  }
+  await disk.remove(path);
+}
+
+async function trial(steps: readonly Step[], options: Partial<TimerOptions>): Promise<Trial> {
+  const run = new Trial(options);
+  await run.open(new MemoryFileSystem({ clock: run.clock }));
+  for (const step of steps) await run.run(step);
+  await run.finish();
+  return run;
+}
+
+const steps = (...others: fc.WeightedArbitrary<Step>[]): fc.Arbitrary<Step[]> =>
+  fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: send },
+      { weight: 3, arbitrary: recall },
+      { weight: 3, arbitrary: advance },
+      ...others,
+    ),
+    { minLength: 1, maxLength: 40 },
+  );
+
+/** A window this short makes most timers go back into the timer topic, some of them several times. */
+const SHORT_WINDOW = { timerRollWindowMs: 20_000 };
+
+describe('Timers, compared with a list of what was sent,', () => {
+  it.each([
+    ['one roll window', {}],
+    ['many roll windows', SHORT_WINDOW],
+  ])('are delivered once, at their millisecond, or not at all, through restarts and %s', async (_, options) => {
+    const clean = restart(fc.constant([]));
+    await fc.assert(
+      fc.asyncProperty(steps({ weight: 1, arbitrary: clean }), async (all) => void (await trial(all, options))),
+      { numRuns: 100 },
+    );
+  }, 120_000);
+
+  it('are delivered once as well when their index is lost', async () => {
+    const losing = restart(fc.subarray(timerFiles));
+    await fc.assert(
+      fc.asyncProperty(steps({ weight: 1, arbitrary: losing }), async (all) => void (await trial(all, SHORT_WINDOW))),
+      { numRuns: 100 },
+    );
+  }, 120_000);
+
+  it('are never early, never lost and never delivered after a recall when the power is cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        steps({ weight: 1, arbitrary: restart(fc.constant([])) }, { weight: 1, arbitrary: crash }),
+        fc.constantFrom({}, SHORT_WINDOW),
+        async (all, options) => void (await trial(all, options)),
+      ),
+      { numRuns: 100 },
+    );
+  }, 120_000);
+});

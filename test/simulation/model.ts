@@ -1,0 +1,162 @@
+import type { MessageExt, SendResult } from '../../lib/engine/types/index.js';
+import { GROUPS, isFor, type GroupPlan } from './consumer-plan.js';
+import { idOf, mustBeDelivered, type MessageKind, type SentMessage } from './sent-message.js';
+
+/** Refusals that promise that the message is not stored. */
+const SURELY_NOT_STORED = new Set(['DISK_FULL', 'MESSAGE_TOO_LARGE', 'STORE_CLOSED']);
+
+interface DeliveryRecord {
+  /** A handler has returned. */
+  done: boolean;
+  /** A handler has failed for the last time. */
+  givenUp: boolean;
+  /** It came again after that. */
+  repeated: boolean;
+}
+
+/** What a broker owes its users, in plain maps: what was sent, what was promised, what was handled. */
+export class Model {
+  readonly #messages = new Map<string, SentMessage>();
+  readonly #deliveries = new Map<string, Map<string, DeliveryRecord>>();
+  /** Nothing went wrong so far: no crash, no restart, no error of the disk. Then there are no repeats. */
+  isUndisturbed = true;
+
+  get messages(): Iterable<SentMessage> {
+    return this.#messages.values();
+  }
+
+  get messageCount(): number {
+    return this.#messages.size;
+  }
+
+  get(id: string): SentMessage | undefined {
+    return this.#messages.get(id);
+  }
+
+  nextId(): { readonly id: string; readonly number: number } {
+    const number = this.#messages.size;
+    return { id: `m${number}`, number };
+  }
+
+  add(
+    message: Pick<SentMessage, 'id' | 'number' | 'topic' | 'body' | 'tags' | 'keys' | 'dueMs' | 'waitsForDisk'>,
+    kind: MessageKind,
+    outcome: 'COMMIT' | 'ROLLBACK',
+  ): SentMessage {
+    const sent: SentMessage = {
+      ...message,
+      kind,
+      outcome,
+      answer: 'unheard',
+      refusal: undefined,
+      msgId: undefined,
+      queueId: undefined,
+      queueOffset: undefined,
+      transactionId: undefined,
+      commitAsked: false,
+      committed: false,
+      rolledBack: false,
+    };
+    this.#messages.set(sent.id, sent);
+    return sent;
+  }
+
+  /** @param index the message's place in its batch */
+  acknowledged(message: SentMessage, result: SendResult, index = 0): void {
+    message.answer = 'acknowledged';
+    message.msgId = result.msgId.split(',')[index];
+    message.queueId = result.messageQueue.queueId;
+    message.queueOffset = result.queueOffset + index;
+    message.transactionId = result.transactionId;
+  }
+
+  refused(message: SentMessage, code: string): void {
+    message.answer = 'refused';
+    message.refusal = code;
+    // Who was told of a failure runs no local transaction.
+    message.outcome = 'ROLLBACK';
+  }
+
+  isSurelyNotStored(message: SentMessage): boolean {
+    return message.refusal !== undefined && SURELY_NOT_STORED.has(message.refusal);
+  }
+
+  delivery(group: string, id: string): DeliveryRecord {
+    let records = this.#deliveries.get(group);
+    if (records === undefined) this.#deliveries.set(group, (records = new Map()));
+    let record = records.get(id);
+    if (record === undefined) records.set(id, (record = { done: false, givenUp: false, repeated: false }));
+    return record;
+  }
+
+  isDone(group: string, id: string): boolean {
+    return this.#deliveries.get(group)?.get(id)?.done ?? false;
+  }
+
+  /** What is wrong with handing this message to this group now; empty when nothing is. */
+  faultsOfDelivery(plan: GroupPlan, message: MessageExt, nowMs: number): string[] {
+    const id = idOf(message.body);
+    const sent = this.#messages.get(id);
+    const what = `group ${plan.group} got ${id} (queue ${message.queueId}, offset ${message.queueOffset})`;
+    if (sent === undefined) return [`${what}, which nobody sent`];
+    const faults = this.faultsOfContent(sent, message).map((fault) => `${what}: ${fault}`);
+    if (!isFor(plan, sent)) faults.push(`${what}, which its selector leaves out`);
+    if (message.topic !== sent.topic) faults.push(`${what} as of topic ${message.topic}, not ${sent.topic}`);
+    if (nowMs < sent.dueMs) faults.push(`${what} ${sent.dueMs - nowMs} ms early`);
+    if (plan.mode === 'ORDERLY') faults.push(...this.#earlierNotDone(plan, sent, message).map((e) => `${what} ${e}`));
+    return faults;
+  }
+
+  /** Differences between a message as it was sent and as it is. */
+  faultsOfContent(sent: SentMessage, message: MessageExt): string[] {
+    const faults: string[] = [];
+    if (!message.body.equals(sent.body)) faults.push('another body');
+    if (message.tags !== sent.tags) faults.push(`tags ${message.tags}, sent with ${sent.tags}`);
+    if (message.keys !== sent.keys) faults.push(`keys ${message.keys}, sent with ${sent.keys}`);
+    if (sent.msgId !== undefined && message.msgId !== sent.msgId) {
+      faults.push(`msgId ${message.msgId}, acknowledged ${sent.msgId}`);
+    }
+    if (sent.kind === 'transaction' && !sent.commitAsked) faults.push('visible before its commit');
+    if (sent.rolledBack) faults.push('visible though it was rolled back');
+    if (this.isSurelyNotStored(sent)) faults.push(`there though its sender was told ${sent.refusal}`);
+    return faults;
+  }
+
+  /** Messages that still have to be handled, by group. */
+  owed(): string[] {
+    const owed: string[] = [];
+    for (const message of this.#messages.values()) {
+      if (!mustBeDelivered(message)) continue;
+      for (const plan of GROUPS) {
+        if (!isFor(plan, message)) continue;
+        const record = this.#deliveries.get(plan.group)?.get(message.id);
+        if (record?.done !== true && record?.givenUp !== true) owed.push(`${plan.group}: ${message.id}`);
+      }
+    }
+    return owed;
+  }
+
+  /** Messages of a group that must lie among its dead letters. */
+  givenUp(group: string): string[] {
+    return [...(this.#deliveries.get(group) ?? [])]
+      .filter(([, record]) => record.givenUp && !record.done)
+      .map(([id]) => id);
+  }
+
+  #earlierNotDone(plan: GroupPlan, sent: SentMessage, message: MessageExt): string[] {
+    const found: string[] = [];
+    for (const other of this.#messages.values()) {
+      const isEarlier =
+        other.kind === 'normal' &&
+        other.waitsForDisk &&
+        other.topic === sent.topic &&
+        other.queueId === message.queueId &&
+        other.queueOffset !== undefined &&
+        other.queueOffset < message.queueOffset;
+      if (isEarlier && !this.isDone(plan.group, other.id)) {
+        found.push(`before ${other.id} at offset ${other.queueOffset} was done`);
+      }
+    }
+    return found;
+  }
+}

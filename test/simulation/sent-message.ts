@@ -1,0 +1,50 @@
+export type MessageKind = 'normal' | 'delayed' | 'transaction';
+
+/** What the model knows of one message that was sent. Facts about the future are added as they become known. */
+export interface SentMessage {
+  /** Stands at the beginning of the body, up to the first `|`. */
+  readonly id: string;
+  /** In the order of the calls of `send`. */
+  readonly number: number;
+  readonly kind: MessageKind;
+  readonly topic: string;
+  readonly body: Buffer;
+  readonly tags: string | undefined;
+  readonly keys: string | undefined;
+  /** It must not be seen before this time. */
+  readonly dueMs: number;
+  /** The sender waits for the disk. */
+  readonly waitsForDisk: boolean;
+  /** How the local transaction ends. */
+  outcome: 'COMMIT' | 'ROLLBACK';
+  /** What the sender was told. Unheard: the process died before, or has not got so far. */
+  answer: 'unheard' | 'acknowledged' | 'refused';
+  /** The error's code, when refused. */
+  refusal: string | undefined;
+  /** When acknowledged. */
+  msgId: string | undefined;
+  /** Where an acknowledged normal message lies. */
+  queueId: number | undefined;
+  queueOffset: number | undefined;
+  transactionId: string | undefined;
+  /** Somebody has asked for the commit. */
+  commitAsked: boolean;
+  /** The commit was acknowledged. */
+  committed: boolean;
+  rolledBack: boolean;
+}
+
+export function idOf(body: Uint8Array): string {
+  const end = body.indexOf(0x7c);
+  return Buffer.from(body.subarray(0, end < 0 ? 64 : end)).toString('latin1');
+}
+
+/** An acknowledgement that no crash may take back. */
+export function mustBeStored(message: SentMessage): boolean {
+  return message.answer === 'acknowledged' && message.waitsForDisk;
+}
+
+/** In the end every consumer of its topic must have had it. */
+export function mustBeDelivered(message: SentMessage): boolean {
+  return mustBeStored(message) && (message.kind !== 'transaction' || message.outcome === 'COMMIT');
+}

@@ -1,0 +1,311 @@
+import type { InjectedErrorCode } from '../../lib/engine/io/index.js';
+import { BrokerLife } from './broker-life.js';
+import { GROUPS } from './consumer-plan.js';
+import { Producers } from './producers.js';
+import { mustBeStored } from './sent-message.js';
+import { faultsOfStore } from './stored-checks.js';
+import { viewStore, type StoredView } from './stored-view.js';
+import { World, type Counts } from './world.js';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly steps: number;
+  /** Gets each thing that happens, as one line. */
+  readonly log?: (line: string) => void;
+}
+
+interface Step {
+  readonly name: string;
+  readonly weight: number;
+  readonly run: (life: BrokerLife) => void | Promise<void>;
+}
+
+/** Time that everything is given to come to an end: delays, retries and check-backs together take less. */
+const HEALING_ROUNDS = 80;
+const HEALING_ROUND_MS = 5000;
+
+/**
+ * The whole broker on a disk that loses what it may lose, under users who do as they like. Everything comes from the seed, so a seed always tells the
+ * same story.
+ */
+export class Simulation {
+  readonly #world: World;
+  readonly #options: SimulationOptions;
+  readonly #producers: Producers;
+  #life: BrokerLife | undefined;
+  #lives = 0;
+
+  private constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#world = new World(options.seed, options.log ?? (() => undefined));
+    this.#producers = new Producers(this.#world);
+  }
+
+  /** @throws Violation the broker broke a promise */
+  static async run(options: SimulationOptions): Promise<Counts> {
+    const simulation = new Simulation(options);
+    try {
+      await simulation.#run();
+    } finally {
+      simulation.#life?.kill();
+    }
+    return simulation.#world.counts;
+  }
+
+  async #run(): Promise<void> {
+    const world = this.#world;
+    world.log(`options ${JSON.stringify(world.brokerOptions)}`);
+    for (let step = 0; step < this.#options.steps; step++) {
+      world.counts.steps += 1;
+      await this.#step(step);
+      await world.turns(world.choices.nextInt(8));
+      world.assertNoViolation();
+      if (world.checkRandom.nextInt(10) === 0) await this.#checkWhatACrashWouldLeave();
+      world.assertNoViolation();
+    }
+    await this.#heal();
+  }
+
+  async #step(number: number): Promise<void> {
+    const world = this.#world;
+    if (this.#life === undefined || this.#life.state === 'ended') {
+      this.#startLife(number);
+      return;
+    }
+    const life = this.#life;
+    const steps = life.state === 'running' ? this.#stepsWhileRunning() : this.#stepsInBetween();
+    let rest = world.choices.nextInt(steps.reduce((sum, step) => sum + step.weight, 0));
+    const chosen = steps.find((step) => (rest -= step.weight) < 0)!;
+    world.log(`#${number} at ${world.clock.monotonicMs()} ms: ${chosen.name}`);
+    await chosen.run(life);
+  }
+
+  #stepsWhileRunning(): readonly Step[] {
+    const producers = this.#producers;
+    const restart = this.#life?.hasFailed === true ? 40 : 3;
+    return [
+      { name: 'send', weight: 14, run: (life) => producers.send(life) },
+      { name: 'burst', weight: 8, run: (life) => producers.burst(life) },
+      { name: 'batch', weight: 3, run: (life) => producers.batch(life) },
+      { name: 'delayed', weight: 8, run: (life) => producers.delayed(life) },
+      { name: 'half', weight: 8, run: (life) => producers.half(life) },
+      { name: 'end transaction', weight: 8, run: (life) => producers.endTransaction(life) },
+      { name: 'subscribe', weight: 8, run: (life) => this.#subscribe(life) },
+      { name: 'leave', weight: 2, run: (life) => this.#leave(life) },
+      { name: 'close', weight: restart, run: (life) => life.close() },
+      ...this.#stepsInBetween(),
+    ];
+  }
+
+  #stepsInBetween(): readonly Step[] {
+    return [
+      { name: 'wait', weight: 8, run: () => this.#world.turns(this.#world.choices.nextInt(40)) },
+      { name: 'advance', weight: 14, run: () => this.#advance() },
+      { name: 'crash', weight: 5, run: (life) => this.#crash(life) },
+      { name: 'errors', weight: 2, run: (life) => this.#startErrors(life) },
+      { name: 'no errors', weight: 4, run: () => this.#world.disk.setFaults({ errorsPerMille: 0 }) },
+      { name: 'one error', weight: 2, run: (life) => this.#oneError(life) },
+      { name: 'speed of the disk', weight: 3, run: () => this.#changeSpeed() },
+    ];
+  }
+
+  #startLife(number: number): void {
+    const life = new BrokerLife(this.#world, ++this.#lives);
+    this.#world.log(`#${number} at ${this.#world.clock.monotonicMs()} ms: start life ${life.number}`);
+    if (this.#world.disk.hasFaults) life.sawFaults = true;
+    if (this.#lives > 1) {
+      this.#world.model.isUndisturbed = false;
+      this.#world.counts.restarts += 1;
+    }
+    this.#producers.newLife();
+    this.#life = life;
+    life.start();
+  }
+
+  #subscribe(life: BrokerLife): void {
+    const world = this.#world;
+    const plan = world.oneOf(GROUPS);
+    const members = life.consumers.filter((other) => other.plan === plan).length;
+    if (life.subscribing.has(plan) || members >= 2) return;
+    world.log(`  subscribe ${plan.group}`);
+    life.subscribe(plan);
+  }
+
+  #leave(life: BrokerLife): void {
+    const world = this.#world;
+    if (life.consumers.length === 0) return;
+    world.model.isUndisturbed = false;
+    life.leave(world.choices.nextInt(life.consumers.length), world.oneOf([0, 1000]));
+  }
+
+  async #advance(): Promise<void> {
+    const world = this.#world;
+    const durationMs = world.oneOf([1, 50, 300, 1000, 3000, 6000, 20_000]);
+    const turns = world.choices.nextInt(6);
+    world.log(`  ${durationMs} ms pass`);
+    await world.clock.advance(durationMs, () => world.turns(turns));
+  }
+
+  #crash(life: BrokerLife): void {
+    const world = this.#world;
+    const kind = world.oneOf(['power', 'process'] as const);
+    world.log(`  ${kind} crash; unsynced: ${world.disk.unsyncedPaths().join(' ') || 'nothing'}`);
+    world.model.isUndisturbed = false;
+    world.counts.crashes += 1;
+    life.kill();
+    world.disk.crash(kind);
+  }
+
+  #startErrors(life: BrokerLife): void {
+    const world = this.#world;
+    const codes = world.oneOf<readonly InjectedErrorCode[]>([
+      ['EIO'],
+      ['ENOSPC'],
+      ['EMFILE'],
+      ['EIO', 'ENOSPC', 'EMFILE'],
+    ]);
+    const errorsPerMille = world.oneOf([5, 30, 200]);
+    world.log(`  ${errorsPerMille} of 1000 calls fail with ${codes.join(' or ')}`);
+    this.#noteErrors(life);
+    world.disk.setFaults({ errorsPerMille, codes });
+  }
+
+  #oneError(life: BrokerLife): void {
+    const world = this.#world;
+    const operation = world.oneOf([
+      'write',
+      'datasync',
+      'open',
+      'rename',
+      'syncDirectory',
+      'truncate',
+      'read',
+    ] as const);
+    const code = operation === 'write' && world.chance(60) ? 'ENOSPC' : 'EIO';
+    const pathPart = world.oneOf(['/commitlog', '/consumequeue', '/config', '/checkpoint', '/index', '']);
+    world.log(`  the next ${operation} of "${pathPart}" fails with ${code}`);
+    this.#noteErrors(life);
+    world.disk.failNext({ operation, code, pathPart });
+  }
+
+  #noteErrors(life: BrokerLife): void {
+    life.sawFaults = true;
+    this.#world.model.isUndisturbed = false;
+  }
+
+  #changeSpeed(): void {
+    const maxLatencyTurns = this.#world.oneOf([0, 0, 1, 4]);
+    this.#world.log(`  calls take up to ${2 * maxLatencyTurns} turns`);
+    this.#world.disk.setFaults({ maxLatencyTurns });
+  }
+
+  /** Opens a copy of the disk as it would be after a crash now. The broker does not notice. */
+  async #checkWhatACrashWouldLeave(): Promise<void> {
+    const world = this.#world;
+    const kind = world.checkRandom.nextInt(3) === 0 ? 'process' : 'power';
+    const copy = world.disk.fork(world.checkRandom);
+    copy.crash(kind);
+    await this.#check(`after a ${kind} crash now`, async () => {
+      const view = await this.#view(copy);
+      world.violated(...faultsOfStore(world.model, view).map((fault) => `after a ${kind} crash now: ${fault}`));
+      // What one opening has mended, the next one finds in order, also after another power cut.
+      copy.crash('power');
+      const again = await this.#view(copy);
+      world.violated(...faultsOfStore(world.model, again).map((fault) => `opened twice: ${fault}`));
+    });
+  }
+
+  async #check(when: string, check: () => Promise<void>): Promise<void> {
+    this.#world.counts.checks += 1;
+    try {
+      await check();
+    } catch (error) {
+      this.#world.violated(`${when} the store can't be opened or read: ${String(error)}`);
+    }
+  }
+
+  #view(disk: World['disk']): Promise<StoredView> {
+    const { model, clock, brokerOptions } = this.#world;
+    const lookedUp = [...model.messages].filter((sent) => sent.kind === 'normal' && mustBeStored(sent));
+    return viewStore(disk, brokerOptions, clock.now(), lookedUp);
+  }
+
+  /** Everything works again, and everybody comes back: now all that was promised must come true. */
+  async #heal(): Promise<void> {
+    const world = this.#world;
+    world.log(`healing at ${world.clock.monotonicMs()} ms`);
+    world.disk.clearFaults();
+    world.isHealing = true;
+    await this.#untilLifeRuns();
+    const life = this.#life!;
+    this.#producers.endAll(life);
+    for (const plan of GROUPS) {
+      const isThere = life.consumers.some((other) => other.plan === plan) || life.subscribing.has(plan);
+      if (!isThere) life.subscribe(plan);
+    }
+    let owed = world.model.owed();
+    for (let round = 0; round < HEALING_ROUNDS && owed.length > 0; round++) {
+      await this.#pass(HEALING_ROUND_MS);
+      world.assertNoViolation();
+      owed = world.model.owed();
+    }
+    if (owed.length > 0) world.violated(`never handled: ${owed.slice(0, 10).join(', ')}`);
+    await this.#end(life);
+  }
+
+  async #untilLifeRuns(): Promise<void> {
+    const world = this.#world;
+    const isReady = (): boolean => this.#life?.state === 'running' && !this.#life.hasFailed;
+    for (let round = 0; round < 60 && !isReady(); round++) {
+      if (this.#life === undefined || this.#life.state === 'ended') this.#startLife(-1);
+      else if (this.#life.state === 'running') this.#life.close();
+      await this.#pass(500);
+      world.assertNoViolation();
+    }
+    if (!isReady()) world.violated(`the broker does not come up again: it is ${this.#life?.state}`);
+    world.assertNoViolation();
+  }
+
+  /** Stops cleanly, and looks at what is there: after that not even a power cut takes anything. */
+  async #end(life: BrokerLife): Promise<void> {
+    const world = this.#world;
+    this.#checkRepeats();
+    life.close();
+    for (let round = 0; round < 20 && life.isAlive; round++) await this.#pass(500);
+    if (life.isAlive) world.violated('the broker can not be closed');
+    world.assertNoViolation();
+    world.disk.crash('power', 0);
+    await this.#check('after a clean close', async () => {
+      const view = await this.#view(world.disk);
+      world.violated(...faultsOfStore(world.model, view), ...this.#missingDeadLetters(view));
+    });
+    world.assertNoViolation();
+  }
+
+  #missingDeadLetters({ queues }: StoredView): string[] {
+    return GROUPS.flatMap(({ group }) => {
+      const dead = queues.filter(({ topic }) => topic === `%DLQ%${group}`).flatMap(({ records }) => records);
+      return this.#world.model
+        .givenUp(group)
+        .filter((id) => !dead.some((record) => record.body.toString().startsWith(`${id}|`)))
+        .map((id) => `${id} was given up by ${group} and is not among its dead letters`);
+    });
+  }
+
+  /** While nothing went wrong nothing comes twice. */
+  #checkRepeats(): void {
+    const { model } = this.#world;
+    if (!model.isUndisturbed) return;
+    for (const { id } of model.messages) {
+      for (const { group } of GROUPS) {
+        const { done, repeated } = model.delivery(group, id);
+        if (done && repeated) this.#world.violated(`${group} got ${id} again after it had handled it`);
+      }
+    }
+  }
+
+  async #pass(durationMs: number): Promise<void> {
+    await this.#world.clock.advance(durationMs, () => this.#world.turns(6));
+    await this.#world.turns(20);
+  }
+}

@@ -1,0 +1,162 @@
+import { Property, type StoredRecord } from '../../lib/engine/types/index.js';
+import { parseProperties } from '../../lib/engine/store/index.js';
+import { acceptsTag, GROUPS, TOPICS, type GroupPlan } from './consumer-plan.js';
+import type { Model } from './model.js';
+import { idOf, mustBeStored, type SentMessage } from './sent-message.js';
+import type { StoredView, ViewedQueue } from './stored-view.js';
+
+const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX';
+const HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC';
+const SET_ASIDE_TOPIC = 'TRANS_CHECK_MAX_TIME_TOPIC';
+
+/** Everything that is wrong with a store, given what its users were told. */
+export function faultsOfStore(model: Model, view: StoredView): string[] {
+  const places = new Places(view);
+  return [
+    ...view.faults,
+    ...view.queues.filter(({ topic }) => isUserTopic(topic)).flatMap((queue) => faultsOfQueue(model, queue)),
+    ...[...model.messages].filter(mustBeStored).flatMap((message) => faultsOfPromise(message, places)),
+    ...GROUPS.flatMap((plan) => faultsOfGroupOffsets(model, plan, view, places)),
+    ...faultsOfDelayOffsets(view, places),
+    ...faultsOfHalfOffset(model, view, places),
+  ];
+}
+
+/** Nothing invented, nothing changed, nothing visible that must not be, and the order in which it was sent. */
+function faultsOfQueue(model: Model, { topic, queueId, records }: ViewedQueue): string[] {
+  const faults: string[] = [];
+  let last = -1;
+  for (const record of records) {
+    const id = idOf(record.body);
+    const what = `${id} in queue ${queueId} of ${topic} at ${record.queueOffset}`;
+    const sent = model.get(id);
+    if (sent === undefined) {
+      faults.push(`${what} was never sent`);
+      continue;
+    }
+    faults.push(...model.faultsOfContent(sent, record).map((fault) => `${what}: ${fault}`));
+    if (sent.topic !== topic) faults.push(`${what} was sent to ${sent.topic}`);
+    if (record.storeTimestamp < sent.dueMs) faults.push(`${what} was delivered early`);
+    if (sent.kind !== 'normal') continue;
+    if (sent.number <= last) faults.push(`${what} lies behind m${last}, which was sent later or is the same`);
+    last = sent.number;
+  }
+  return faults;
+}
+
+/** An acknowledged message is where it was said to be. */
+function faultsOfPromise(message: SentMessage, places: Places): string[] {
+  const { id, kind, topic, queueId, queueOffset } = message;
+  const visible = places.of(id, topic);
+  if (kind === 'normal') {
+    const isThere = visible.some((place) => place.queueId === queueId && place.queueOffset === queueOffset);
+    return isThere ? [] : [`${id} was acknowledged in queue ${queueId} of ${topic} at ${queueOffset} and is not there`];
+  }
+  if (visible.length > 0) return [];
+  if (kind === 'delayed') {
+    return places.of(id, SCHEDULE_TOPIC).length > 0 ? [] : [`${id} was acknowledged and waits nowhere`];
+  }
+  if (message.committed) return [`${id} was committed and is not visible`];
+  return places.of(id, HALF_TOPIC).length > 0 ? [] : [`half message ${id} was acknowledged and is not there`];
+}
+
+/** What lies before a group's offset has been handled, or is stored again for a retry or as a dead letter. */
+function faultsOfGroupOffsets(model: Model, plan: GroupPlan, view: StoredView, places: Places): string[] {
+  const retryTopic = `%RETRY%${plan.group}`;
+  const faults: string[] = [];
+  for (const { topic, queueId, records } of view.queues) {
+    if (!plan.topics.includes(topic) && topic !== retryTopic) continue;
+    const offset = view.offsets[`${topic}@${plan.group}`]?.[queueId] ?? 0;
+    const end = records.at(-1)?.queueOffset ?? -1;
+    if (offset > end + 1)
+      faults.push(`group ${plan.group} is at ${offset} of ${topic}:${queueId}, which ends at ${end}`);
+    for (const record of records) {
+      if (record.queueOffset >= offset || !acceptsTag(plan, record.tags)) continue;
+      const id = idOf(record.body);
+      const again = places
+        .all(id)
+        .some((other) => other.destinationGroup === plan.group && other.reconsumeTimes > record.reconsumeTimes);
+      if (!model.isDone(plan.group, id) && !again) {
+        faults.push(
+          `group ${plan.group} is at ${offset} of ${topic}:${queueId}, past ${id} at ${record.queueOffset}, which it has not handled`,
+        );
+      }
+    }
+  }
+  return faults;
+}
+
+/** What lies before a delay level's offset has arrived. */
+function faultsOfDelayOffsets(view: StoredView, places: Places): string[] {
+  const faults: string[] = [];
+  for (const { topic, queueId, records } of view.queues) {
+    if (topic !== SCHEDULE_TOPIC) continue;
+    const offset = view.delayOffsets[queueId + 1] ?? 0;
+    for (const record of records) {
+      if (record.queueOffset >= offset) continue;
+      const id = idOf(record.body);
+      const target = parseProperties(record.propertiesText)[Property.REAL_TOPIC] ?? '';
+      const arrived = places.of(id, target).some((other) => other.reconsumeTimes === record.reconsumeTimes);
+      if (!arrived) faults.push(`delay level ${queueId + 1} is at ${offset}, past ${id}, which is not in ${target}`);
+    }
+  }
+  return faults;
+}
+
+/** What lies before the half topic's offset is decided, or stored again behind it. */
+function faultsOfHalfOffset(model: Model, view: StoredView, places: Places): string[] {
+  const offset = view.offsets[`${HALF_TOPIC}@CID_RMQ_SYS_TRANS`]?.[0] ?? 0;
+  const halves = view.queues.filter(({ topic }) => topic === HALF_TOPIC).flatMap(({ records }) => records);
+  return halves.flatMap((half) => {
+    const id = idOf(half.body);
+    const sent = model.get(id);
+    if (half.queueOffset >= offset || sent === undefined) return [];
+    const isDecided = sent.outcome === 'ROLLBACK' || places.of(id, sent.topic).length > 0;
+    const isElsewhere =
+      places.of(id, SET_ASIDE_TOPIC).length > 0 ||
+      places.of(id, HALF_TOPIC).some((other) => other.queueOffset > half.queueOffset);
+    return isDecided || isElsewhere ? [] : [`the half topic's offset is ${offset}, past ${id}, which is undecided`];
+  });
+}
+
+function isUserTopic(topic: string): boolean {
+  return (TOPICS as readonly string[]).includes(topic);
+}
+
+interface Place {
+  readonly topic: string;
+  readonly queueId: number;
+  readonly queueOffset: number;
+  readonly reconsumeTimes: number;
+  /** The group whose retry or dead letter this record is, also while it waits for its delay. */
+  readonly destinationGroup: string | undefined;
+}
+
+/** Where the records of each message lie. */
+class Places {
+  readonly #byId = new Map<string, Place[]>();
+
+  constructor(view: StoredView) {
+    for (const { topic, queueId, records } of view.queues) {
+      for (const record of records) this.#add(topic, queueId, record);
+    }
+  }
+
+  all(id: string): readonly Place[] {
+    return this.#byId.get(id) ?? [];
+  }
+
+  of(id: string, topic: string): readonly Place[] {
+    return this.all(id).filter((place) => place.topic === topic);
+  }
+
+  #add(topic: string, queueId: number, record: StoredRecord): void {
+    const destination =
+      topic === SCHEDULE_TOPIC ? (parseProperties(record.propertiesText)[Property.REAL_TOPIC] ?? '') : topic;
+    const destinationGroup = /^%(?:RETRY|DLQ)%(.*)$/.exec(destination)?.[1];
+    const { queueOffset, reconsumeTimes } = record;
+    const places = this.#byId.get(idOf(record.body)) ?? [];
+    places.push({ topic, queueId, queueOffset, reconsumeTimes, destinationGroup });
+    this.#byId.set(idOf(record.body), places);
+  }
+}

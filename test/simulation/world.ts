@@ -1,0 +1,105 @@
+import type { BrokerOptions } from '../../lib/engine/broker-options.js';
+import { FaultyFileSystem, ManualClock, SeededRandom } from '../../lib/engine/io/index.js';
+import type { Random } from '../../lib/engine/types/index.js';
+import { Model } from './model.js';
+
+/** Something that must not be. Its text names what and where. */
+export class Violation extends Error {}
+
+/** What was done and seen in one simulation. */
+export interface Counts {
+  steps: number;
+  sends: number;
+  acknowledged: number;
+  deliveries: number;
+  crashes: number;
+  restarts: number;
+  /** Openings of a store that were checked as a whole. */
+  checks: number;
+}
+
+/** What outlives a process: time, disk, chance, and what the users of the broker know. */
+export class World {
+  readonly seed: number;
+  readonly clock = new ManualClock();
+  readonly disk: FaultyFileSystem;
+  readonly model = new Model();
+  /** Chooses what the users do. */
+  readonly choices: Random;
+  /** Decides about the disks of checks; on its own, so that a check more or less changes nothing else. */
+  readonly checkRandom: Random;
+  readonly brokerOptions: BrokerOptions;
+  readonly counts: Counts = {
+    steps: 0,
+    sends: 0,
+    acknowledged: 0,
+    deliveries: 0,
+    crashes: 0,
+    restarts: 0,
+    checks: 0,
+  };
+  /** True towards the end: handlers succeed and checkers know the outcome. */
+  isHealing = false;
+  readonly #log: (line: string) => void;
+  readonly #violations: string[] = [];
+
+  constructor(seed: number, log: (line: string) => void) {
+    this.seed = seed;
+    this.#log = log;
+    this.choices = new SeededRandom(seed);
+    // A seed's fraction counts, so these are streams of their own.
+    this.checkRandom = new SeededRandom(seed + 0.25);
+    this.disk = new FaultyFileSystem({ random: new SeededRandom(seed + 0.5), clock: this.clock });
+    this.brokerOptions = this.#chooseOptions();
+  }
+
+  log(line: string): void {
+    this.#log(line);
+  }
+
+  /** Notes what must not be; the simulation ends at its next step. */
+  violated(...faults: readonly string[]): void {
+    for (const fault of faults) this.log(`!! ${fault}`);
+    this.#violations.push(...faults);
+  }
+
+  assertNoViolation(): void {
+    if (this.#violations.length > 0) throw new Violation(this.#violations.slice(0, 5).join('\n'));
+  }
+
+  /** True `percent` times out of a hundred. */
+  chance(percent: number): boolean {
+    return this.choices.nextInt(100) < percent;
+  }
+
+  oneOf<T>(values: readonly T[]): T {
+    return values[this.choices.nextInt(values.length)]!;
+  }
+
+  /** Lets what is under way go on for some turns of the event loop. */
+  async turns(count: number): Promise<void> {
+    for (let turn = 0; turn < count; turn++) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+
+  /** Small files, so that a few messages fill many. */
+  #chooseOptions(): BrokerOptions {
+    return {
+      store: {
+        path: '/data/store',
+        mappedFileSizeCommitLogBytes: this.oneOf([8 * 1024, 16 * 1024, 64 * 1024]),
+        consumeQueueFileEntries: this.oneOf([16, 64]),
+        checkpointIntervalMs: this.oneOf([500, 5000]),
+        maxOpenFiles: this.oneOf([4, 32]),
+        maxHashSlotNum: this.oneOf([7, 61]),
+        maxIndexNum: this.oneOf([16, 100]),
+      },
+      defaultTopicQueueNums: this.oneOf([1, 2, 4]),
+      messageDelayLevel: '1s 5s 10s 30s',
+      transaction: { transactionTimeoutMs: 3000, checkIntervalMs: 5000, checkMax: 100 },
+    };
+  }
+}
