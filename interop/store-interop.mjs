@@ -3,6 +3,8 @@
 //   node interop/store-interop.mjs [--messages 20000] [--only <text in a scenario's name>] [--keep] [--if-possible]
 //
 // Needs a build (`npm run build`), Java and Maven. With --if-possible a missing Java or Maven is said and is no failure.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -70,6 +72,7 @@ const brokerSettings = { popConsumerFSServiceInit: false };
 
 const scenarios = {
   'our engine writes, the real broker reads': oursToTheirs,
+  'our engine is killed, the real broker reads': oursKilledToTheirs,
   'what our engine leaves unfinished, the real broker finishes': oursFinishedByThem,
   'the real broker writes and stops, our engine reads': () => theirsToOurs('clean'),
   'the real broker writes and is killed, our engine reads': () => theirsToOurs('killed'),
@@ -125,6 +128,45 @@ async function oursToTheirs() {
   await checkDerivedFiles(untouched);
 }
 
+async function oursKilledToTheirs() {
+  const storeDir = path.join(workDir, 'ours-killed');
+  const plan = longPlan({ seed: 3, messages: Math.ceil(Number(args.messages) / 4), foreign: false });
+  const results = await writeAndBeKilled(storeDir, large, plan);
+  report.figure(`our engine wrote ${results.length} messages and was killed`);
+  const { dump: theirs } = await readWithRealBroker(copyOf(storeDir, 'ours-killed-read'), large, {
+    byClient: true,
+    byKey: true,
+  });
+  report.check(
+    'no acknowledged message is missing',
+    lostMessages(results, theirs),
+    `${results.length} acknowledgements`,
+  );
+  const arrived = planDifferences(plan, results, theirs.delivered);
+  report.check('a Java consumer gets what was sent', arrived.differences, `${arrived.checked} messages`);
+  report.check('a look-up by key finds our messages', keyQueryDifferences(theirs), `${theirs.keyQueries.length} keys`);
+  const ours = await dumpWithEngine(engine, storeDir, large);
+  // Each recovered the store for itself; what the real broker found is to be what ours finds.
+  compareAll(ours, theirs);
+}
+
+/** Another process of ours writes; it is killed while it sends. */
+async function writeAndBeKilled(storeDir, sizes, plan) {
+  const planFile = path.join(scratchDir, 'killed-plan.jsonl');
+  const resultsFile = path.join(scratchDir, 'killed-results.jsonl');
+  writeFileSync(planFile, plan.map((step) => `${JSON.stringify(step)}\n`).join(''));
+  const script = fileURLToPath(new URL('./lib/killed-writer.mjs', import.meta.url));
+  const child = spawn(process.execPath, [script, dist, storeDir, JSON.stringify(sizes), planFile, resultsFile], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), 1500));
+  const [code, signal] = await once(child, 'close');
+  if (signal !== 'SIGKILL') {
+    throw new Error(`our engine's process ended by itself, with code ${code}`);
+  }
+  return readLines(resultsFile);
+}
+
 /** Lets the real broker make queues and index from our log alone. What it makes is what we made. */
 async function checkDerivedFiles(untouched) {
   const withIndex = copyOf(untouched, 'ours-index');
@@ -164,6 +206,7 @@ async function theirsToOurs(ending) {
   const untouched = copyOf(storeDir, `theirs-${ending}-untouched`);
   const { dump: theirs } = await readWithRealBroker(copyOf(storeDir, `theirs-${ending}-read`), large, {
     byClient: true,
+    byKey: true,
     byTime: true,
   });
 
@@ -179,6 +222,7 @@ async function theirsToOurs(ending) {
   );
   report.check('no acknowledged message is missing', lostMessages(results, ours), `${results.length} acknowledgements`);
   await checkTimes(storeDir, large, theirs.timeQueries);
+  await checkKeys(storeDir, large, theirs);
   await checkConsumption(storeDir, theirs);
 
   const rebuilt = copyOf(untouched, `theirs-${ending}-rebuilt`);
@@ -192,6 +236,23 @@ async function theirsToOurs(ending) {
     files.differences,
     `${files.bytes} bytes`,
   );
+}
+
+/** Our look-up by key in the real broker's index gives the same places. */
+async function checkKeys(storeDir, sizes, theirs) {
+  const differences = await withStore(engine, storeDir, sizes, async (store) => {
+    const found = [];
+    for (const { topic, key, physicalOffsets } of theirs.keyQueries) {
+      const query = { topic, key, maxCount: 64, beginMs: 0, endMs: Number.MAX_SAFE_INTEGER };
+      const ours = (await store.keyIndex.query(query)).toSorted((left, right) => left - right);
+      const wanted = physicalOffsets.filter((offset) => offset < theirs.store.maxPhyOffset);
+      if (ours.join() !== wanted.join()) {
+        found.push(`${topic}#${key}: ours ${ours.join()}, theirs ${wanted.join()}`);
+      }
+    }
+    return found;
+  });
+  report.check('both find the same records for a key', differences, `${theirs.keyQueries.length} keys`);
 }
 
 /** A new group of ours gets every message of the user's topics, as the Java consumer did. */

@@ -21,6 +21,7 @@ const NEST_SIDE = [
 const ENGINE_ROOMS = [
   'lib/engine/produce',
   'lib/engine/consume',
+  'lib/engine/pull',
   'lib/engine/delivery',
   'lib/engine/transaction',
   'lib/engine/filter',
@@ -51,6 +52,7 @@ const house: FloorPlan = {
     'lib/engine': [...ENGINE_ROOMS, 'lib/errors'],
     'lib/engine/produce': SERVICE_OF_BROKER,
     'lib/engine/consume': SERVICE_OF_BROKER,
+    'lib/engine/pull': SERVICE_OF_BROKER,
     'lib/engine/delivery': SERVICE_OF_BROKER,
     'lib/engine/transaction': SERVICE_OF_BROKER,
     'lib/engine/filter': SERVICE_OF_BROKER,

@@ -7,10 +7,10 @@ import { pathToFileURL } from 'node:url';
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 /** A store's file sizes, in our options and in those of broker.conf. */
-export function fileSizes({ segmentBytes, queueEntries, maxHashSlotNum, maxIndexNum }) {
+export function fileSizes(sizes) {
+  const { segmentBytes, queueEntries, maxHashSlotNum, maxIndexNum } = sizes;
   return {
-    segmentBytes,
-    queueEntries,
+    ...sizes,
     options: {
       mappedFileSizeCommitLogBytes: segmentBytes,
       consumeQueueFileEntries: queueEntries,

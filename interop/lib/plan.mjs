@@ -277,7 +277,8 @@ export function longPlan({ seed, messages, foreign }) {
   const random = seededRandom(seed);
   const step = stepMaker();
   const plain = (count, from) => plainMessages(random, step, count, from);
-  const half = Math.floor(messages / 2) - 300;
+  // What is below, besides: 480 messages.
+  const half = Math.ceil(messages / 2) - 240;
   return [
     ...topics(),
     { op: 'group', group: names.group },

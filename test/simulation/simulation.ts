@@ -238,13 +238,14 @@ export class Simulation {
     world.isHealing = true;
     await this.#untilLifeRuns();
     const life = this.#life!;
-    this.#producers.endAll(life);
     for (const plan of GROUPS) {
       const isThere = life.consumers.some((other) => other.plan === plan) || life.subscribing.has(plan);
       if (!isThere) life.subscribe(plan);
     }
     let owed = world.model.owed();
     for (let round = 0; round < HEALING_ROUNDS && owed.length > 0; round++) {
+      // Those whose half message has been acknowledged only now are among them.
+      this.#producers.endAll(life);
       await this.#pass(HEALING_ROUND_MS);
       world.assertNoViolation();
       owed = world.model.owed();

@@ -3,7 +3,7 @@ import type { ConsumeRoom } from './consume-room.js';
 import type { FailurePolicy } from './failure-policy.js';
 import { Fifo } from './fifo.js';
 import { HandlerSlot, type SlotOwner } from './handler-slot.js';
-import type { Lane } from './lane.js';
+import type { Lane, LaneHandler } from './lane.js';
 import type { Slice, SlicedTask } from './slice-scheduler.js';
 
 export interface DispatcherOptions {
@@ -21,7 +21,7 @@ export interface DispatcherOptions {
  * Hands the messages of one subscription of one member to its handler. Lanes take turns, a message each, so that a queue with a large backlog does
  * not hold up the others.
  */
-export class Dispatcher implements SlicedTask, SlotOwner {
+export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
   scheduled = false;
   readonly #room: ConsumeRoom;
   readonly #options: DispatcherOptions;

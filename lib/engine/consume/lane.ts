@@ -1,7 +1,23 @@
 import type { Clock, StoredRecord, TimerHandle } from '../types/index.js';
-import type { Dispatcher } from './dispatcher.js';
 import { Fifo } from './fifo.js';
-import type { ProcessQueue } from './process-queue.js';
+
+/** Who handles a lane's messages: gives the lanes that have some their turns. */
+export interface LaneHandler {
+  /** The lane has a message that may start. Called once until its turn has come. */
+  list(lane: Lane): void;
+  unlist(lane: Lane): void;
+}
+
+/** The queue that a lane's messages are from. Messages are known by their numbers in its window. */
+export interface LaneQueue {
+  recordAt(number: number): StoredRecord;
+  /** Puts another view of the same message in its place. */
+  replace(number: number, record: StoredRecord): void;
+  /** The message is done. */
+  finish(number: number): void;
+  /** The message can't be stored again now: it is handled again here, after a while. */
+  park(lane: Lane, number: number): void;
+}
 
 /**
  * The messages of one queue that one subscription handles. A queue of an ordinary topic has one lane; the retry topic's queue has one for each
@@ -10,12 +26,12 @@ import type { ProcessQueue } from './process-queue.js';
  * Lanes belong to the group, not to a member: a rebalance gives them another dispatcher and leaves the messages where they are.
  */
 export class Lane {
-  readonly queue: ProcessQueue;
+  readonly queue: LaneQueue;
   /** The subscription's topic; undefined for retries of a topic that nobody subscribes to any more. */
   readonly topic: string | undefined;
   /** Numbers in the queue's window of messages that wait for a handler. */
   readonly #waiting = new Fifo<number>();
-  #dispatcher: Dispatcher | undefined;
+  #dispatcher: LaneHandler | undefined;
   /** Orderly: a message is being handled, or waits for its next attempt. No other may start. */
   #blocked = false;
   /** True while the lane stands in its dispatcher's round. */
@@ -23,12 +39,12 @@ export class Lane {
   #suspension: TimerHandle | undefined;
   #disposed = false;
 
-  constructor(queue: ProcessQueue, topic: string | undefined) {
+  constructor(queue: LaneQueue, topic: string | undefined) {
     this.queue = queue;
     this.topic = topic;
   }
 
-  get dispatcher(): Dispatcher | undefined {
+  get dispatcher(): LaneHandler | undefined {
     return this.#dispatcher;
   }
 
@@ -36,7 +52,7 @@ export class Lane {
     return this.#waiting.size > 0;
   }
 
-  assign(dispatcher: Dispatcher | undefined): void {
+  assign(dispatcher: LaneHandler | undefined): void {
     if (dispatcher === this.#dispatcher) return;
     if (this.#listed) this.#dispatcher?.unlist(this);
     this.#listed = false;

@@ -1,8 +1,7 @@
 import { messageOf, stackOf } from '../../errors/thrown.js';
 import type { MaybePromise, PullBatch, StoredRecord, TimerHandle } from '../types/index.js';
 import type { ConsumeRoom, SelectorFunctions } from './consume-room.js';
-import type { Dispatcher } from './dispatcher.js';
-import { Lane } from './lane.js';
+import { Lane, type LaneHandler, type LaneQueue } from './lane.js';
 import type { OffsetCell } from './offset-cell.js';
 import { OffsetWindow } from './offset-window.js';
 import { ParkedMessages } from './parked-messages.js';
@@ -29,7 +28,7 @@ export interface QueueOwner {
   /** How much may be fetched ahead from each queue of this topic. */
   fetchLimits(topic: string): FetchLimits;
   /** Who handles the messages of a lane. */
-  dispatcherOf(laneTopic: string | undefined): Dispatcher;
+  dispatcherOf(laneTopic: string | undefined): LaneHandler;
 }
 
 export interface FetchLimits {
@@ -73,7 +72,7 @@ export interface ProcessQueueOptions {
  * It belongs to the group and outlives its owners. When another member gets the queue, the messages in memory and their marks stay: what is being handled
  * is finished where it began, everything else starts at the new owner. So nothing is read twice and nothing is left out, whoever joins or leaves.
  */
-export class ProcessQueue implements SlicedTask, Fetcher {
+export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
   readonly topic: string;
   readonly queueId: number;
   scheduled = false;

@@ -3,6 +3,10 @@ import type { QueueCursor } from './queue-cursor.js';
 
 /** Ends the reading for one poll, so that a poll for many large messages is bounded in memory, too. */
 const MAX_POLL_BYTES = 4 * 1024 * 1024;
+/** How long reading keeps the event loop before it lets the app have a turn. */
+const SLICE_MS = 4;
+/** Bounds a slice also where the clock stands still. */
+const MAX_READS_PER_SLICE = 64;
 
 /** The cursors of one pull consumer, taking turns. */
 export class CursorRound {
@@ -57,6 +61,8 @@ export class CursorRound {
       count += cursor.heldCount;
       bytes += cursor.heldBytes;
     }
+    let sliceEndMs = this.#clock.monotonicMs() + SLICE_MS;
+    let reads = 0;
     for (let searches = true; searches;) {
       let found = false;
       let looked = false;
@@ -72,8 +78,10 @@ export class CursorRound {
         count += cursor.heldCount - countBefore;
         bytes += cursor.heldBytes - bytesBefore;
         if (cursor.heldCount > countBefore) found = true;
-        // A selector may pass over a whole backlog. The app has its turn between the pieces.
-        else if (cursor.mayRead) await this.#nextTurn();
+        if (++reads % MAX_READS_PER_SLICE === 0 || this.#clock.monotonicMs() >= sliceEndMs) {
+          await this.#nextTurn();
+          sliceEndMs = this.#clock.monotonicMs() + SLICE_MS;
+        }
       }
       // What was found is not held back for the sake of more that may be far away.
       searches = found || (looked && count === 0 && !isOver());

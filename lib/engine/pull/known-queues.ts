@@ -1,12 +1,27 @@
-import { InvalidOptionError, PullQueueUnknownError, PullTopicUnknownError } from '../../errors/index.js';
+import {
+  InvalidOptionError,
+  NoPermissionError,
+  PullQueueUnknownError,
+  PullTopicUnknownError,
+} from '../../errors/index.js';
+import { PERM_READ } from '../store/index.js';
 import type { MessageQueue, TopicConfig } from '../types/index.js';
 import type { PullRoom } from './pull-room.js';
-import { checkReadable } from './topic-share.js';
 
 /** @throws PullTopicUnknownError, NoPermissionError, and what a bad name throws */
 export function queuesOf(room: PullRoom, topic: string): readonly MessageQueue[] {
   const { readQueueNums } = knownTopic(room, topic);
   return Array.from({ length: readQueueNums }, (_, queueId) => ({ topic, brokerName: room.brokerName, queueId }));
+}
+
+/**
+ * The same; none for a topic that does not exist yet.
+ *
+ * @throws NoPermissionError, and what a bad name throws
+ */
+export function presentQueuesOf(room: PullRoom, topic: string): readonly MessageQueue[] {
+  room.checkTopicName(topic);
+  return room.topics.get(topic) === undefined ? [] : queuesOf(room, topic);
 }
 
 /**
@@ -48,6 +63,6 @@ function knownTopic(room: PullRoom, topic: string): TopicConfig {
   room.checkTopicName(topic);
   const config = room.topics.get(topic);
   if (config === undefined) throw new PullTopicUnknownError({ topic });
-  checkReadable(room, topic);
+  if ((config.perm & PERM_READ) === 0) throw new NoPermissionError({ topic, operation: 'consume' });
   return config;
 }

@@ -3,30 +3,30 @@ import {
   PullConsumerClosedError,
   PullModeConflictError,
   PullNotSubscribedError,
-  PullPollPendingError,
   PullQueueNotAssignedError,
 } from '../../errors/index.js';
 import { messageOf, stackOf } from '../../errors/thrown.js';
 import type { MessageExt, MessageQueue, MessageSelector, TimerHandle } from '../types/index.js';
 import { Assignment } from './assignment.js';
-import { checkIsQueue, checkIsQueueList, knownQueue, queuesOf } from './known-queues.js';
+import { whileBusy } from './busy.js';
+import { checkIsQueue, checkIsQueueList, knownQueue, presentQueuesOf, queuesOf } from './known-queues.js';
 import type { OffsetBook } from './offset-book.js';
+import { Poller, REFRESH_INTERVAL_MS } from './poller.js';
 import { integer, resolvePoll, type ResolvedPullOptions } from './pull-options.js';
 import type { PullRoom } from './pull-room.js';
 import { pullSelector, type PullSelector } from './pull-selector.js';
 import type { PollOptions, PullConsumer } from './pull-types.js';
 import type { QueueCursor } from './queue-cursor.js';
-import { checkReadable, readableQueues, type ShareMember, type TopicShare } from './topic-share.js';
-import { WakeSignal } from './wake-signal.js';
-
-/** How often a poll that waits looks at its topics again, for changes that no arrival tells of (`RebalanceService.waitInterval`). */
-const REFRESH_INTERVAL_MS = 20_000;
+import { fixStartOffsets, startOffsets } from './start-offsets.js';
+import type { ShareMember, TopicShare } from './topic-share.js';
 
 /** What a pull consumer needs of the service that has made it. */
 export interface PullConsumerParts {
   readonly offsets: OffsetBook;
-  /** The share of a topic that the consumer is to be a member of. */
-  readonly shareOf: (topic: string) => TopicShare;
+  /** The share of a topic that the consumer would be a member of, if it has members. */
+  readonly findShare: (topic: string) => TopicShare | undefined;
+  /** The same; made when there is none. It has to be joined at once. */
+  readonly openShare: (topic: string) => TopicShare;
   readonly onClosed: () => void;
 }
 
@@ -37,11 +37,12 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
   readonly #options: ResolvedPullOptions;
   readonly #parts: PullConsumerParts;
   readonly #assignment: Assignment;
-  readonly #signal: WakeSignal;
+  readonly #poller: Poller;
   #mode: 'subscribe' | 'assign' | undefined;
   /** By topic. Empty unless the mode is subscribe. */
   readonly #subscriptions = new Map<string, { readonly share: TopicShare; readonly selector: PullSelector }>();
-  #polling: Promise<unknown> | undefined;
+  /** What reads or writes the store, polls aside. */
+  readonly #running = new Set<Promise<unknown>>();
   #commitTimer: TimerHandle | undefined;
   #closing: Promise<void> | undefined;
 
@@ -50,8 +51,9 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
     this.#room = room;
     this.#options = options;
     this.#parts = parts;
-    this.#signal = new WakeSignal(room.clock);
-    this.#assignment = new Assignment(room, options, parts.offsets, () => this.#signal.wake());
+    this.#assignment = new Assignment(room, options, parts.offsets, () => this.#poller.wake());
+    const { cursors } = this.#assignment;
+    this.#poller = new Poller(room, { group: this.group, cursors, refresh: () => this.#refreshShares() });
   }
 
   async queues(topic: string): Promise<readonly MessageQueue[]> {
@@ -67,7 +69,10 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
     }
     const wanted = queues.map((queue) => knownQueue(this.#room, queue));
     const { functions } = pullSelector(this.#room, this.#options, wanted[0]!.topic, selector);
-    const starts = await this.#startOffsets(wanted);
+    const { start, autoCommit } = this.#options;
+    // Without automatic commits the table is left alone until commit is called: many who assign keep offsets of their own.
+    const begin = autoCommit ? fixStartOffsets : startOffsets;
+    const starts = await this.#whileBusy(() => begin(this.#room, this.#parts.offsets, start, wanted));
     // From here on nothing waits; what may have changed meanwhile is looked at again.
     this.#checkMode('assign');
     this.#mode = 'assign';
@@ -78,26 +83,26 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
       else cursor.select(functions);
       this.#assignment.listen(queue.topic, () => undefined);
     }
-    this.#commitLater();
+    this.#poller.wake();
   }
 
   async subscribe(topic: string, selector?: MessageSelector | string): Promise<void> {
     this.#checkMode('subscribe');
-    this.#room.checkTopicName(topic);
-    checkReadable(this.#room, topic);
+    const present = presentQueuesOf(this.#room, topic);
     const chosen = pullSelector(this.#room, this.#options, topic, selector);
-    this.#parts.shareOf(topic).checkAgrees(this, chosen.text);
-    await this.#fixStartPositions(topic);
+    this.#parts.findShare(topic)?.checkAgrees(this, chosen.text);
+    const { offsets } = this.#parts;
+    await this.#whileBusy(() => fixStartOffsets(this.#room, offsets, this.#options.start, present));
     // From here on nothing waits; what may have changed meanwhile is looked at again.
     this.#checkMode('subscribe');
-    const share = this.#parts.shareOf(topic);
+    const share = this.#parts.openShare(topic);
     share.checkAgrees(this, chosen.text);
     this.#mode = 'subscribe';
     this.#subscriptions.set(topic, { share, selector: chosen });
     for (const cursor of this.#assignment.cursors.ofTopic(topic)) cursor.select(chosen.functions);
     share.join(this, chosen.text);
     this.#assignment.listen(topic, () => share.refresh());
-    this.#signal.wake();
+    this.#poller.wake();
   }
 
   async unsubscribe(topic: string): Promise<void> {
@@ -115,13 +120,13 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
   }
 
   async seekToBegin(queue: MessageQueue): Promise<void> {
-    const { topic, queueId } = queue;
-    this.#move(this.#cursorOf(queue, 'seek'), this.#room.store.queueRange(topic, queueId).minOffset);
+    this.#cursorOf(queue, 'seek');
+    await this.seek(queue, this.#room.store.queueRange(queue.topic, queue.queueId).minOffset);
   }
 
   async seekToEnd(queue: MessageQueue): Promise<void> {
-    const { topic, queueId } = queue;
-    this.#move(this.#cursorOf(queue, 'seek'), this.#room.store.queueRange(topic, queueId).maxOffset);
+    this.#cursorOf(queue, 'seek');
+    await this.seek(queue, this.#room.store.queueRange(queue.topic, queue.queueId).maxOffset);
   }
 
   async seekToTimestamp(queue: MessageQueue, timestampMs: number): Promise<void> {
@@ -198,7 +203,8 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
 
   /** Looks again at the topics that are subscribed to. */
   refresh(): void {
-    for (const { share } of this.#subscriptions.values()) share.refresh();
+    this.#refreshShares();
+    this.#poller.wake();
   }
 
   /** Goes on from another offset in a queue, if this consumer reads it. */
@@ -209,67 +215,14 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
 
   async #poll(maxCount: number, timeoutMs: number): Promise<readonly MessageExt[]> {
     if (this.#mode === undefined) throw new PullNotSubscribedError({ group: this.group });
-    if (this.#polling !== undefined) throw new PullPollPendingError({ group: this.group });
+    this.#poller.checkFree();
     this.#assignment.confirm();
     this.#commitLater();
-    const polling = this.#awaitMessages(maxCount, this.#room.clock.monotonicMs() + timeoutMs);
-    this.#polling = polling;
-    try {
-      return await polling;
-    } finally {
-      this.#polling = undefined;
-    }
+    return this.#poller.poll(maxCount, timeoutMs);
   }
 
-  async #awaitMessages(maxCount: number, deadlineMs: number): Promise<readonly MessageExt[]> {
-    const { clock } = this.#room;
-    const { cursors } = this.#assignment;
-    for (;;) {
-      this.refresh();
-      const { version } = this.#signal;
-      await this.#whileBusy(() =>
-        cursors.fill(maxCount, () => this.#closing !== undefined || clock.monotonicMs() >= deadlineMs),
-      );
-      if (this.#closing !== undefined) return [];
-      const messages = cursors.take(maxCount);
-      const restMs = deadlineMs - clock.monotonicMs();
-      if (messages.length > 0 || restMs <= 0) return messages;
-      await this.#signal.wait(version, Math.min(restMs, REFRESH_INTERVAL_MS));
-    }
-  }
-
-  /** For each queue, where reading begins. With automatic commits the position is fixed: a restart before the first commit finds it again. */
-  async #startOffsets(queues: readonly MessageQueue[]): Promise<readonly number[]> {
-    const { offsets } = this.#parts;
-    const starts: number[] = [];
-    for (const { topic, queueId } of queues) {
-      starts.push(offsets.get(topic, queueId) ?? (await this.#startPosition(topic, queueId)));
-    }
-    return starts;
-  }
-
-  /**
-   * A new group begins in each queue at a place that is written down at once. Else whoever gets the queue next, or finds it after a crash, would apply the rule to
-   * a longer queue, and pass over what came meanwhile.
-   */
-  async #fixStartPositions(topic: string): Promise<void> {
-    const { offsets } = this.#parts;
-    const queueCount = readableQueues(this.#room, topic, this.group);
-    let isNew = false;
-    for (let queueId = 0; queueId < queueCount; queueId++) {
-      if (offsets.get(topic, queueId) !== undefined) continue;
-      const offset = await this.#startPosition(topic, queueId);
-      // Another member may have begun meanwhile.
-      if (offsets.get(topic, queueId) !== undefined) continue;
-      offsets.set(topic, queueId, offset);
-      isNew = true;
-    }
-    if (isNew) await this.#whileBusy(() => offsets.flush());
-  }
-
-  async #startPosition(topic: string, queueId: number): Promise<number> {
-    const { store, startPosition } = this.#room;
-    return this.#whileBusy(async () => startPosition(store, topic, queueId, this.#options.start));
+  #refreshShares(): void {
+    for (const { share } of this.#subscriptions.values()) share.refresh();
   }
 
   #keepOnly(wanted: readonly MessageQueue[]): void {
@@ -295,14 +248,14 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
   #move(cursor: QueueCursor, offset: number): void {
     cursor.moveTo(offset);
     this.#commitLater();
-    this.#signal.wake();
+    this.#poller.wake();
   }
 
   #setPaused(queues: readonly MessageQueue[], paused: boolean): void {
     checkIsQueueList(queues);
     const cursors = queues.map((queue) => this.#cursorOf(queue, paused ? 'pause' : 'resume'));
     for (const cursor of cursors) cursor.paused = paused;
-    this.#signal.wake();
+    this.#poller.wake();
   }
 
   #commitLater(): void {
@@ -313,13 +266,13 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
     }, this.#options.autoCommitIntervalMs);
   }
 
-  /** Nothing of the consumer is left in the broker when this is done, and no read of the store is under way. */
+  /** Nothing of the consumer is left in the broker when this is done, and nothing reads the store any more. */
   async #close(): Promise<void> {
     this.#commitTimer?.cancel();
     for (const topic of this.#subscriptions.keys()) this.#leave(topic);
     this.#keepOnly([]);
-    this.#signal.wake();
-    await this.#polling?.catch(() => undefined);
+    await this.#poller.stop();
+    await Promise.allSettled(this.#running);
     try {
       await this.#whileBusy(() => this.#parts.offsets.flush());
     } catch (error) {
@@ -330,6 +283,16 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
       );
     }
     this.#parts.onClosed();
+  }
+
+  async #whileBusy<T>(work: () => Promise<T>): Promise<T> {
+    const running = whileBusy(this.#room.activity, work);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   #cursorOf(queue: MessageQueue, operation: string): QueueCursor {
@@ -351,15 +314,5 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
 
   #checkOpen(operation: string): void {
     if (this.#closing !== undefined) throw new PullConsumerClosedError({ group: this.group, operation });
-  }
-
-  /** Lets those who wait for a quiet engine wait for this, too. */
-  async #whileBusy<T>(work: () => Promise<T>): Promise<T> {
-    const end = this.#room.activity.begin();
-    try {
-      return await work();
-    } finally {
-      end();
-    }
   }
 }

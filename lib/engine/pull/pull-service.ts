@@ -7,11 +7,14 @@ import type { PullDependencies, PullRoom } from './pull-room.js';
 import type { PullConsumer, PullConsumerOptions } from './pull-types.js';
 import { TopicShare } from './topic-share.js';
 
+/** Neither name may hold an `@`. */
+const keyOf = (topic: string, group: string): string => `${topic}@${group}`;
+
 /** Pull consumers, and what those of one group share. */
 export class PullService {
   readonly #room: PullRoom;
   readonly #consumers = new Map<LitePullConsumer, ResolvedPullOptions>();
-  /** Of clustering groups, by `topic@group`. Neither name may hold an `@`. */
+  /** Of clustering groups; see {@link keyOf}. */
   readonly #shares = new Map<string, TopicShare>();
   #closing: Promise<void> | undefined;
 
@@ -29,10 +32,11 @@ export class PullService {
     this.#checkOpen();
     const isClustering = resolved.start.messageModel === 'CLUSTERING';
     const book = isClustering ? groupOffsets(offsets, resolved.group) : passingOffsets();
-    const ownShares = new Map<string, TopicShare>();
+    const shares = isClustering ? this.#shares : new Map<string, TopicShare>();
     const consumer: LitePullConsumer = new LitePullConsumer(this.#room, resolved, {
       offsets: book,
-      shareOf: (topic) => this.#shareOf(isClustering ? this.#shares : ownShares, topic, resolved.group, book),
+      findShare: (topic) => shares.get(keyOf(topic, resolved.group)),
+      openShare: (topic) => this.#openShare(shares, topic, resolved.group, book),
       onClosed: () => this.#consumers.delete(consumer),
     });
     this.#consumers.set(consumer, resolved);
@@ -69,11 +73,13 @@ export class PullService {
     await Promise.all([...this.#consumers.keys()].map((consumer) => consumer.close()));
   }
 
-  #shareOf(shares: Map<string, TopicShare>, topic: string, group: string, offsets: OffsetBook): TopicShare {
-    for (const [key, share] of shares) if (share.isEmpty) shares.delete(key);
-    const key = `${topic}@${group}`;
+  #openShare(shares: Map<string, TopicShare>, topic: string, group: string, offsets: OffsetBook): TopicShare {
+    const key = keyOf(topic, group);
     let share = shares.get(key);
-    if (share === undefined) shares.set(key, (share = new TopicShare(this.#room, topic, group, offsets)));
+    if (share === undefined) {
+      share = new TopicShare(this.#room, topic, group, offsets, () => shares.delete(key));
+      shares.set(key, share);
+    }
     return share;
   }
 

@@ -1,4 +1,4 @@
-import { GroupConflictError, NoPermissionError } from '../../errors/index.js';
+import { GroupConflictError } from '../../errors/index.js';
 import { PERM_READ } from '../store/index.js';
 import type { OffsetBook } from './offset-book.js';
 import type { PullRoom } from './pull-room.js';
@@ -21,20 +21,18 @@ export class TopicShare {
   readonly #room: PullRoom;
   readonly #group: string;
   readonly #offsets: OffsetBook;
+  readonly #onEmpty: () => void;
   /** Selectors by member, in the order in which the members joined: the order of their shares. */
   readonly #members = new Map<ShareMember, string>();
   /** Queues that are shared now. */
   #queueCount = 0;
 
-  constructor(room: PullRoom, topic: string, group: string, offsets: OffsetBook) {
+  constructor(room: PullRoom, topic: string, group: string, offsets: OffsetBook, onEmpty: () => void) {
     this.topic = topic;
     this.#room = room;
     this.#group = group;
     this.#offsets = offsets;
-  }
-
-  get isEmpty(): boolean {
-    return this.#members.size === 0;
+    this.#onEmpty = onEmpty;
   }
 
   /**
@@ -58,16 +56,17 @@ export class TopicShare {
 
   leave(member: ShareMember): void {
     this.#members.delete(member);
-    this.#share();
+    if (this.#members.size === 0) this.#onEmpty();
+    else this.#share();
   }
 
   /** Looks again at what the topic is like. */
   refresh(): void {
-    if (readableQueues(this.#room, this.topic, this.#group) !== this.#queueCount) this.#share();
+    if (readableQueues(this.#room, this.topic) !== this.#queueCount) this.#share();
   }
 
   #share(): void {
-    this.#queueCount = readableQueues(this.#room, this.topic, this.#group);
+    this.#queueCount = readableQueues(this.#room, this.topic);
     const members = [...this.#members.keys()];
     const shares = members.map(() => new Set<number>());
     const owners = this.#room.allocateQueues(this.#queueCount, members.length);
@@ -87,17 +86,8 @@ export class TopicShare {
   }
 }
 
-/** RocketMQ's consumers see no queues of a topic without permission to read, and a group that is not enabled gets nothing. */
-export function readableQueues({ topics, groups }: PullRoom, topic: string, group: string): number {
+/** RocketMQ's consumers see no queues of a topic without permission to read. */
+function readableQueues({ topics }: PullRoom, topic: string): number {
   const config = topics.get(topic);
-  if (config === undefined || (config.perm & PERM_READ) === 0) return 0;
-  return groups.get(group)?.consumeEnable === false ? 0 : config.readQueueNums;
-}
-
-/** @throws NoPermissionError for a topic that is there but can not be read */
-export function checkReadable({ topics }: PullRoom, topic: string): void {
-  const config = topics.get(topic);
-  if (config !== undefined && (config.perm & PERM_READ) === 0) {
-    throw new NoPermissionError({ topic, operation: 'consume' });
-  }
+  return config === undefined || (config.perm & PERM_READ) === 0 ? 0 : config.readQueueNums;
 }

@@ -55,7 +55,7 @@ export class ConsumeQueueSet {
    * Opens the queues as they are on disk, up to the entries of records before `trustedOffset`: what follows is made again from the log. Entries before
    * it were synced before the checkpoint that names it, so they are whole and in order.
    *
-   * @param clear removes what stands behind; needed unless the store was closed cleanly
+   * @param clear the store was not closed cleanly: removes what stands behind
    */
   async load(trustedOffset: number, clear: boolean): Promise<void> {
     const queues: [topic: string, queueId: number][] = [];
@@ -95,7 +95,7 @@ export class ConsumeQueueSet {
 
   async #load(topic: string, queueId: number, trustedOffset: number, clear: boolean): Promise<ConsumeQueue> {
     const files = this.#files(topic, queueId);
-    await files.load();
+    await files.load(clear);
     const minIndex = files.firstOffset / QUEUE_ENTRY_BYTES;
     const maxIndex = await findEnd(files, trustedOffset);
     const endOffset = maxIndex * QUEUE_ENTRY_BYTES;

@@ -20,7 +20,7 @@ const READ_ENTRIES = 1024;
  * The index of one queue: entry n says where in the commit log message n lies. It is derived from the log: what is not on disk at a crash is
  * made again, so its writes are lazy.
  *
- * Invariant: `minIndex <= writtenIndex <= maxIndex <= #nextNumber`; entries at or after `writtenIndex` are in the ring.
+ * Invariant: `minIndex <= syncedIndex <= maxIndex <= #nextNumber`; entries at or after `syncedIndex` are in the ring.
  */
 export class ConsumeQueue implements QueueNumbers {
   readonly topic: string;
@@ -28,12 +28,12 @@ export class ConsumeQueue implements QueueNumbers {
   readonly #files: SegmentFiles;
   #ring: EntryRing;
   #minIndex: number;
-  /** Entries before it are in the file, though perhaps not synced. */
-  #writtenIndex: number;
+  /** Entries before it are in the files, and synced. */
+  #syncedIndex: number;
+  /** Where the queue was made to begin, in the middle of a file perhaps; −1: where its files do. */
+  #startIndex = -1;
   /** The number of the next message, given out when it enters the log; entries follow when it is visible. */
   #nextNumber: number;
-  /** Made by {@link flush}; false while the file on disk misses entries or a sync. */
-  #synced = true;
 
   /** @param range what recovery found in the files: the first entry that counts, and one past the last */
   constructor(topic: string, queueId: number, files: SegmentFiles, range: { minIndex: number; maxIndex: number }) {
@@ -41,7 +41,7 @@ export class ConsumeQueue implements QueueNumbers {
     this.queueId = queueId;
     this.#files = files;
     this.#minIndex = range.minIndex;
-    this.#writtenIndex = range.maxIndex;
+    this.#syncedIndex = range.maxIndex;
     this.#nextNumber = range.maxIndex;
     this.#ring = new EntryRing(range.maxIndex);
   }
@@ -57,12 +57,12 @@ export class ConsumeQueue implements QueueNumbers {
   }
 
   get isDirty(): boolean {
-    return !this.#synced;
+    return this.#syncedIndex < this.maxIndex;
   }
 
-  /** Entries that wait to be written. */
+  /** Entries that wait to be brought to the disk. */
   get unwrittenCount(): number {
-    return this.maxIndex - this.#writtenIndex;
+    return this.maxIndex - this.#syncedIndex;
   }
 
   /** True while a number is given out whose message has not become visible. */
@@ -85,8 +85,7 @@ export class ConsumeQueue implements QueueNumbers {
   add(index: number, physicalOffset: number, sizeBytes: number, tagsCode: number): void {
     if (index < this.maxIndex) return;
     if (index > this.maxIndex) this.#startAt(index);
-    this.#ring.push(physicalOffset, sizeBytes, tagsCode, this.#writtenIndex, RING_ENTRIES);
-    this.#synced = false;
+    this.#ring.push(physicalOffset, sizeBytes, tagsCode, this.#syncedIndex, RING_ENTRIES);
     if (this.#nextNumber <= index) this.#nextNumber = index + 1;
   }
 
@@ -115,36 +114,30 @@ export class ConsumeQueue implements QueueNumbers {
     return found;
   }
 
-  /** Writes what is not in the files yet. One at a time: the caller sees to that. */
+  /**
+   * Brings what is there to the disk. One at a time: the caller sees to that. Entries count as written when they are synced: after a sync that failed the
+   * next one would do nothing, so they are written again.
+   */
   async flush(): Promise<void> {
-    if (this.#synced) return;
-    let lastFileStart = -1;
-    while (this.#writtenIndex < this.maxIndex) {
-      const start = this.#writtenIndex;
+    // Entries that come meanwhile are for the next time.
+    const target = this.maxIndex;
+    while (this.#syncedIndex < target) {
+      const start = this.#syncedIndex;
       const offset = start * QUEUE_ENTRY_BYTES;
       const fileRest = (this.#files.startOf(offset) + this.#files.fileSizeBytes - offset) / QUEUE_ENTRY_BYTES;
-      const end = Math.min(this.maxIndex, start + fileRest);
-      if (lastFileStart >= 0) await this.#files.datasync(lastFileStart);
-      lastFileStart = offset;
-      await this.#ensureFile(offset);
+      const end = Math.min(target, start + fileRest);
+      await this.#files.ensure(offset);
+      if (start === this.#startIndex) await this.#writeFillers(offset);
       await this.#files.write(this.#encode(start, end), offset);
-      this.#writtenIndex = end;
-    }
-    // Entries that come during the sync are not covered by it.
-    this.#synced = true;
-    try {
-      if (this.maxIndex > 0) await this.#files.datasync((this.#writtenIndex - 1) * QUEUE_ENTRY_BYTES);
-      if (this.#writtenIndex < this.maxIndex) this.#synced = false;
-    } catch (error) {
-      this.#synced = false;
-      throw error;
+      await this.#files.datasync(offset);
+      this.#syncedIndex = end;
     }
   }
 
   /** Moves the beginning to the first entry whose record the log still holds, and removes files before it. */
   async trim(minPhysicalOffset: number): Promise<void> {
     this.#minIndex = await this.#firstIndexAt(minPhysicalOffset);
-    await this.#files.removeBefore(Math.min(this.#minIndex, this.#writtenIndex - 1) * QUEUE_ENTRY_BYTES);
+    await this.#files.removeBefore(Math.min(this.#minIndex, this.#syncedIndex - 1) * QUEUE_ENTRY_BYTES);
   }
 
   /** Removes all files, and the directory. */
@@ -175,18 +168,16 @@ export class ConsumeQueue implements QueueNumbers {
   #startAt(index: number): void {
     this.#ring = new EntryRing(index);
     this.#minIndex = index;
-    this.#writtenIndex = index;
+    this.#syncedIndex = index;
+    this.#startIndex = index;
   }
 
   /** A queue that begins in the middle of a file gets entries that say so, as in RocketMQ: zeros would read as its end. */
-  async #ensureFile(offset: number): Promise<void> {
-    const isNew = !this.#files.has(offset);
-    await this.#files.ensure(offset);
-    const fillers = (offset - this.#files.startOf(offset)) / QUEUE_ENTRY_BYTES;
-    if (!isNew || fillers === 0) return;
-    const bytes = Buffer.alloc(fillers * QUEUE_ENTRY_BYTES);
-    for (let i = 0; i < fillers; i++) writeQueueEntry(bytes, i * QUEUE_ENTRY_BYTES, 0, FILLER_ENTRY_SIZE, 0);
-    await this.#files.write(bytes, this.#files.startOf(offset));
+  async #writeFillers(offset: number): Promise<void> {
+    const fileStart = this.#files.startOf(offset);
+    const bytes = Buffer.alloc(offset - fileStart);
+    for (let at = 0; at < bytes.length; at += QUEUE_ENTRY_BYTES) writeQueueEntry(bytes, at, 0, FILLER_ENTRY_SIZE, 0);
+    if (bytes.length > 0) await this.#files.write(bytes, fileStart);
   }
 
   async #readEntries(index: number, count: number): Promise<readonly QueueEntry[]> {

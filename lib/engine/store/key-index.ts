@@ -83,7 +83,8 @@ export class KeyIndex {
   /** Entries of the present record that are in the index already. */
   #toSkip = 0;
   #unwritten = 0;
-  #isBehind = false;
+  /** Closed, or left behind: what comes now is entered at the next opening. */
+  #takesNoMore = false;
   readonly #queries = new Set<Promise<unknown>>();
 
   private constructor(surroundings: KeyIndexSurroundings) {
@@ -114,7 +115,7 @@ export class KeyIndex {
     physicalOffset: number,
     storeTimestampMs: number,
   ): void {
-    if (physicalOffset < this.#lastOffset || this.#isBehind) return;
+    if (physicalOffset < this.#lastOffset || this.#takesNoMore) return;
     if (this.#unwritten >= MAX_UNWRITTEN_ENTRIES) {
       this.#fallBehind();
       return;
@@ -184,6 +185,7 @@ export class KeyIndex {
 
   /** Finishes the files, once all is written and covered by a checkpoint; waits for running queries. */
   async close(): Promise<void> {
+    this.#takesNoMore = true;
     await Promise.allSettled(this.#queries);
     for (const fileState of this.state().files) {
       if (fileState.file.isOnDisk && fileState.file.unwrittenCount === 0) await fileState.file.confirm(fileState, true);
@@ -230,7 +232,7 @@ export class KeyIndex {
   }
 
   #fallBehind(): void {
-    this.#isBehind = true;
+    this.#takesNoMore = true;
     this.#surroundings.logger.error(
       'The key index could not be written for long, and takes up no more messages. They can be found by key again after the next opening of the store.',
     );

@@ -69,6 +69,7 @@ export async function recoverLog(
     });
   }
   await cutTornTail(segments, end, environment);
+  await makeDurable(segments, scanStart, end.offset);
   return end.offset;
 }
 
@@ -102,6 +103,27 @@ async function lastSegmentWithRecord(segments: SegmentFiles, offset: number): Pr
 }
 
 const COPY_BYTES = 1024 * 1024;
+
+/**
+ * What was read may be in the memory of the operating system alone: a process was killed before it synced. It must not be shown to a consumer, or be covered by a
+ * checkpoint, and then be lost in a power cut. A sync is not enough, because after one that failed the pages count as written; so the bytes are
+ * written again.
+ */
+async function makeDurable(segments: SegmentFiles, fromOffset: number, endOffset: number): Promise<void> {
+  if (fromOffset >= endOffset) return;
+  const block = Buffer.allocUnsafeSlow(COPY_BYTES);
+  let at = fromOffset;
+  while (at < endOffset) {
+    const segmentEnd = Math.min(endOffset, nextStart(segments, at));
+    const first = at;
+    while (at < segmentEnd) {
+      const readBytes = await segments.read(block.subarray(0, Math.min(block.length, segmentEnd - at)), at);
+      await segments.write(block.subarray(0, readBytes), at);
+      at += readBytes;
+    }
+    await segments.datasync(first);
+  }
+}
 
 /**
  * The last write before a crash may have left any part of itself. It was not acknowledged, but it is evidence: it is copied before it is cleared.

@@ -26,9 +26,11 @@ export class SegmentFiles {
   /**
    * Learns which files exist. As RocketMQ does: an empty last file is removed, any other file of a wrong size is refused.
    *
+   * @param mendsShortFile the store was not closed cleanly: a last file that is too short may be one that {@link clearFrom} had cut and not yet given
+   * back its size
    * @throws StoreFormatError the files were written with another file size
    */
-  async load(): Promise<void> {
+  async load(mendsShortFile = false): Promise<void> {
     const names = await this.#fileSystem.list(this.directory);
     const starts: number[] = [];
     for (const name of names) {
@@ -40,7 +42,9 @@ export class SegmentFiles {
         await this.#fileSystem.remove(path);
         continue;
       }
-      if (sizeBytes !== this.fileSizeBytes || start % this.fileSizeBytes !== 0) {
+      const isCut = mendsShortFile && sizeBytes < this.fileSizeBytes && name === names.at(-1);
+      if (isCut) await this.#pool.use(path, 'write', (file) => file.truncate(this.fileSizeBytes));
+      if ((sizeBytes !== this.fileSizeBytes && !isCut) || start % this.fileSizeBytes !== 0) {
         throw new StoreFormatError({
           file: path,
           expected: `a file of ${this.fileSizeBytes} bytes that starts at a multiple of it`,
@@ -79,15 +83,18 @@ export class SegmentFiles {
     return `${this.directory}/${offsetFileName(this.startOf(offset))}`;
   }
 
-  /** Makes the file that holds `offset`, if it is missing, so that it survives a power cut. */
+  /**
+   * Makes the file that holds `offset`, if it is missing, so that it survives a power cut. Its name is on the disk before it gets its size: so
+   * a file that has its size has its name for good, also when its maker was killed half way.
+   */
   async ensure(offset: number): Promise<void> {
     if (this.has(offset)) return;
     if (this.#starts.length === 0) await makeDurableDirectory(this.#fileSystem, this.directory);
     await this.#pool.use(this.path(offset), 'create', async (file) => {
+      await this.#fileSystem.syncDirectory(this.directory);
       await file.truncate(this.fileSizeBytes);
       await file.datasync();
     });
-    await this.#fileSystem.syncDirectory(this.directory);
     this.#starts = [...this.#starts, this.startOf(offset)].toSorted((a, b) => a - b);
   }
 

@@ -36,12 +36,16 @@ export class StoreOwner {
     }
   }
 
-  /** Marks the store as open. Until {@link release}, an end of the process counts as a crash. */
+  /**
+   * Marks the store as open. Until {@link release}, an end of the process counts as a crash. A mark that is there is written over and never removed: a
+   * crash in between would make an unclean store look clean.
+   */
   async markOpen(processId: number): Promise<void> {
-    await this.#fileSystem.remove(this.#paths.abort);
+    const text = Buffer.from(String(processId));
     const file = await this.#fileSystem.open(this.#paths.abort, 'create');
     try {
-      await file.write(Buffer.from(String(processId)), 0);
+      await file.write(text, 0);
+      await file.truncate(text.length);
       await file.datasync();
     } finally {
       await file.close();

@@ -29,6 +29,8 @@ interface SimulatedMember {
   consumer: GroupConsumer | undefined;
   paused: boolean;
   hasLeft: boolean;
+  /** Its process was killed: what it still does is no part of the simulation. */
+  isDead: boolean;
 }
 
 const attemptOf = (message: MessageExt): string => `${message.body.toString()}#${message.reconsumeTimes + 1}`;
@@ -46,12 +48,15 @@ class Simulation {
   readonly succeeded = new Map<string, number>();
   /** Deliveries so far, by message and attempt. */
   readonly started = new Map<string, number>();
-  /** Deliveries whose repetition is allowed, because their handler was given up, or because of a crash. */
+  /** Deliveries that may come once more: by how many there have been when this was found. */
   readonly repeatable = new Map<string, number>();
   readonly complaints: string[] = [];
   readonly #closing: Promise<unknown>[] = [];
   readonly #abandoned: ConsumeHarness[] = [];
   #names = 0;
+  #gaveUp = false;
+  readonly #born: SimulatedMember[] = [];
+  readonly #givenUp: Delivery[] = [];
 
   constructor(harness: ConsumeHarness, mode: ConsumeMode) {
     this.harness = harness;
@@ -68,13 +73,19 @@ class Simulation {
   async finish(): Promise<void> {
     for (const member of this.members) this.#setPaused(member, false);
     if (this.members.length === 0) await this.run({ kind: 'join' });
-    for (let round = 0; round < 200 && (this.running.length > 0 || round < 6); round++) {
-      for (const delivery of this.running.splice(0)) this.#answer(delivery);
-      await this.#rest();
-      if (this.running.length === 0) await this.harness.store.clock.advance(2000, () => this.#rest());
+    // What is still owed comes within some retries; a while of silence after it shows that nothing comes twice.
+    for (let silentMinutes = 0, minutes = 0; silentMinutes < 3 && minutes < 600; minutes++) {
+      while (this.running.length > 0) {
+        for (const delivery of this.running.splice(0)) this.#answer(delivery);
+        await this.#rest();
+      }
+      if (this.sent.every((body) => this.succeeded.has(body))) silentMinutes++;
+      await this.harness.store.clock.advance(60_000, () => this.#rest());
     }
-    await Promise.all(this.#closing);
     this.#check();
+    // Handlers of processes that were killed, so that what is left of these can be taken down.
+    for (const { end } of this.#givenUp) end();
+    await Promise.all(this.#closing);
     for (const harness of [...this.#abandoned, this.harness]) await harness.close();
   }
 
@@ -121,7 +132,9 @@ class Simulation {
       consumer: undefined,
       paused: false,
       hasLeft: false,
+      isDead: false,
     };
+    this.#born.push(member);
     const handler = (message: MessageExt): Promise<void> => this.#start(member, message);
     member.consumer = await this.harness.subscribe(
       GROUP,
@@ -134,6 +147,7 @@ class Simulation {
   #leave(member: SimulatedMember, atOnce: boolean): void {
     this.members.splice(this.members.indexOf(member), 1);
     member.hasLeft = true;
+    if (this.members.length === 0) this.#groupEnds(atOnce);
     if (atOnce) this.#giveUp(this.running.filter((delivery) => delivery.member === member));
     // More than a simulated run lasts: the handlers of the model always end in time.
     this.#closing.push(member.consumer!.close({ timeoutMs: atOnce ? 0 : 2 ** 40 }));
@@ -143,21 +157,35 @@ class Simulation {
     const next = await this.harness.crash();
     this.#abandoned.push(this.harness);
     this.harness = next;
-    for (const member of this.members.splice(0)) member.hasLeft = true;
+    this.members.length = 0;
+    for (const member of this.#born) member.isDead = true;
     this.#giveUp(this.running);
+    for (const key of this.started.keys()) this.#allowAgain(key);
+  }
+
+  /**
+   * The next group begins at the committed offsets. Orderly attempts are counted in memory and begin again. A message that was given up
+   * holds the offset back, so that what was done behind it is repeated.
+   */
+  #groupEnds(atOnce: boolean): void {
+    this.#gaveUp ||= atOnce;
+    if (this.mode === 'CONCURRENTLY' && !this.#gaveUp) return;
     for (const key of this.started.keys()) this.#allowAgain(key);
   }
 
   #giveUp(deliveries: readonly Delivery[]): void {
     this.running = this.running.filter((delivery) => !deliveries.includes(delivery));
+    this.#givenUp.push(...deliveries);
+    this.#gaveUp ||= deliveries.length > 0;
     for (const { message } of deliveries) this.#allowAgain(attemptOf(message));
   }
 
   #allowAgain(key: string): void {
-    this.repeatable.set(key, (this.repeatable.get(key) ?? 0) + 1);
+    this.repeatable.set(key, this.started.get(key) ?? 0);
   }
 
   #start(member: SimulatedMember, message: MessageExt): Promise<void> {
+    if (member.isDead) return Promise.resolve();
     const key = attemptOf(message);
     const times = (this.started.get(key) ?? 0) + 1;
     this.started.set(key, times);

@@ -122,7 +122,7 @@ export class IndexCheckpoints {
       queueOffset: index.queueOffset,
       generation: this.#generation + 1,
       own: {
-        doneMs: index.doneMs(nowMs),
+        done: index.doneUpTo(nowMs),
         lastSlotSec: index.lastSlot,
         rollWindowMs: index.rollWindowMs,
         partSlots: index.partSlots(),

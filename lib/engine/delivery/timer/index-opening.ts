@@ -1,5 +1,5 @@
 import { StoreCorruptError, StoreFormatError } from '../../../errors/index.js';
-import { readTimerCheckpoint, type OwnCheckpoint, type TimerCheckpoint } from './timer-checkpoint.js';
+import { readTimerCheckpoint, type DoneUpTo, type OwnCheckpoint, type TimerCheckpoint } from './timer-checkpoint.js';
 import type { TimerIndex } from './timer-index.js';
 import { lookTimeMs, SLOT_MS } from './timer-time.js';
 import { unitIsDelete } from './timer-unit.js';
@@ -11,7 +11,7 @@ export interface Rebuild {
   /** Messages of the timer topic from this offset on had not been in the index. */
   readonly untilOffset: number;
   /** True for a record before {@link untilOffset} that was delivered, or put back into the timer topic. */
-  readonly isDone: (dueMs: number, storedMs: number) => boolean;
+  readonly isDone: (dueMs: number, storedMs: number, physicalOffset: number) => boolean;
 }
 
 export interface OpenedIndex {
@@ -64,8 +64,9 @@ async function faultOf(
     if (isFilled) {
       const fault = await openWheel(index, firstSec, own.lastSlotSec, checkpoint.logPosition);
       if (fault !== undefined) return fault;
-      index.restore(firstSec, own.lastSlotSec, own.partSlots);
+      index.restore(firstSec, own.lastSlotSec);
     }
+    index.restoreProgress(own.partSlots);
     await log.cutTail();
     return undefined;
   } catch (error) {
@@ -132,13 +133,16 @@ function rebuildFrom(
   const { own, readMs, queueOffset: untilOffset } = checkpoint;
   if (own === undefined || own.rollWindowMs !== index.rollWindowMs) {
     // Where the others look at a record before it is due is not known here, so only what was due is surely done.
-    const doneMs = own?.doneMs ?? readMs;
+    const doneMs = own === undefined ? readMs : own.done.lookMs - 1;
     return { reason, untilOffset, isDone: (dueMs) => dueMs <= doneMs };
   }
-  return { reason, untilOffset, isDone: doneUntil(own.doneMs, index.rollWindowMs) };
+  return { reason, untilOffset, isDone: isDoneUpTo(own.done, index.rollWindowMs) };
 }
 
-/** Of an index of ours: everything that it had to look at until `doneMs` is done. */
-export function doneUntil(doneMs: number, rollWindowMs: number): Rebuild['isDone'] {
-  return (dueMs, storedMs) => lookTimeMs(dueMs, storedMs, rollWindowMs) <= doneMs;
+/** Tells what an index of ours is done with. */
+export function isDoneUpTo(done: DoneUpTo, rollWindowMs: number): Rebuild['isDone'] {
+  return (dueMs, storedMs, physicalOffset) => {
+    const lookMs = lookTimeMs(dueMs, storedMs, rollWindowMs);
+    return lookMs < done.lookMs || (lookMs === done.lookMs && physicalOffset <= done.physicalOffset);
+  };
 }

@@ -8,6 +8,8 @@ export interface SlotProgress {
   readonly slotSec: number;
   readonly dueMs: number;
   readonly physicalOffset: number;
+  /** Among the rest are timers that came after their time, and wait behind others that are due later. */
+  readonly hasLate: boolean;
 }
 
 /**
@@ -23,12 +25,14 @@ export interface SlotProgress {
  * RocketMQ leaves the rest zero. Here it goes on:
  *
  *       56      4  magic
- *       60      4  number of slots that are delivered in part, at most 6
- *       64      8  doneMs: everything that the index had to look at until then is delivered or put back
- *       72      8  last slot that is filled
- *       80      8  roll window in ms
- *       88   6×24  slots that are delivered in part: second, due time, commit log offset
- *      232      4  CRC-32 of all before it
+ *       60      2  bits: which of the slots below have late timers
+ *       62      2  number of slots that are delivered in part, at most 6
+ *       64      8  done time: everything that the index had to look at before it is delivered or put back
+ *       72      8  done offset: and what it had to look at just then, if its record lies up to here in the commit log
+ *       80      8  last slot that is filled
+ *       88      8  roll window in ms
+ *       96   6×24  slots that are delivered in part: second, due time, commit log offset
+ *      240      4  CRC-32 of all before it
  */
 export interface TimerCheckpoint {
   readonly readMs: number;
@@ -40,8 +44,14 @@ export interface TimerCheckpoint {
   readonly own: OwnCheckpoint | undefined;
 }
 
+/** Up to where everything is delivered, or put back: all that the index had to look at before `lookMs`, and then, records up to `physicalOffset`. */
+export interface DoneUpTo {
+  readonly lookMs: number;
+  readonly physicalOffset: number;
+}
+
 export interface OwnCheckpoint {
-  readonly doneMs: number;
+  readonly done: DoneUpTo;
   readonly lastSlotSec: number;
   readonly rollWindowMs: number;
   readonly partSlots: readonly SlotProgress[];
@@ -50,7 +60,7 @@ export interface OwnCheckpoint {
 const FILE_BYTES = 4096;
 const SHARED_BYTES = 56;
 const MAGIC = 0x6e726b31;
-const PART_SLOTS_AT = 88;
+const PART_SLOTS_AT = 96;
 const PART_SLOT_BYTES = 24;
 const MAX_PART_SLOTS = 6;
 const CRC_AT = PART_SLOTS_AT + MAX_PART_SLOTS * PART_SLOT_BYTES;
@@ -75,18 +85,20 @@ export async function readTimerCheckpoint(fileSystem: FileSystem, path: string):
 function readOwn(bytes: Buffer): OwnCheckpoint | undefined {
   if (bytes.length < STATE_BYTES || bytes.readInt32BE(56) !== MAGIC) return undefined;
   if (crc32(bytes.subarray(0, CRC_AT)) !== bytes.readUInt32BE(CRC_AT)) return undefined;
-  const partSlots = Array.from({ length: bytes.readInt32BE(60) }, (_, i) => {
+  const lateBits = bytes.readUInt16BE(60);
+  const partSlots = Array.from({ length: bytes.readUInt16BE(62) }, (_, i) => {
     const at = PART_SLOTS_AT + i * PART_SLOT_BYTES;
     return {
       slotSec: readInt64(bytes, at),
       dueMs: readInt64(bytes, at + 8),
       physicalOffset: readInt64(bytes, at + 16),
+      hasLate: (lateBits & (1 << i)) !== 0,
     };
   });
   return {
-    doneMs: readInt64(bytes, 64),
-    lastSlotSec: readInt64(bytes, 72),
-    rollWindowMs: readInt64(bytes, 80),
+    done: { lookMs: readInt64(bytes, 64), physicalOffset: readInt64(bytes, 72) },
+    lastSlotSec: readInt64(bytes, 80),
+    rollWindowMs: readInt64(bytes, 88),
     partSlots,
   };
 }
@@ -121,10 +133,14 @@ function encode(checkpoint: TimerCheckpoint & { readonly own: OwnCheckpoint }, n
   // More than one slot is in part delivered only after the wall clock went back; of those left out, a part is delivered again after a restart.
   const partSlots = own.partSlots.slice(0, MAX_PART_SLOTS);
   bytes.writeInt32BE(MAGIC, 56);
-  bytes.writeInt32BE(partSlots.length, 60);
-  writeInt64(bytes, own.doneMs, 64);
-  writeInt64(bytes, own.lastSlotSec, 72);
-  writeInt64(bytes, own.rollWindowMs, 80);
+  let lateBits = 0;
+  for (const [i, { hasLate }] of partSlots.entries()) if (hasLate) lateBits |= 1 << i;
+  bytes.writeUInt16BE(lateBits, 60);
+  bytes.writeUInt16BE(partSlots.length, 62);
+  writeInt64(bytes, own.done.lookMs, 64);
+  writeInt64(bytes, own.done.physicalOffset, 72);
+  writeInt64(bytes, own.lastSlotSec, 80);
+  writeInt64(bytes, own.rollWindowMs, 88);
   for (const [i, { slotSec, dueMs, physicalOffset }] of partSlots.entries()) {
     const at = PART_SLOTS_AT + i * PART_SLOT_BYTES;
     writeInt64(bytes, slotSec, at);

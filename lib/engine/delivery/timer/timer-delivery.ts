@@ -1,10 +1,5 @@
 import { StoreCorruptError } from '../../../errors/index.js';
-import {
-  TIMER_TOPIC,
-  type RecordDraft,
-  type ServiceContext,
-  type StoredRecord,
-} from '../../types/index.js';
+import { TIMER_TOPIC, type RecordDraft, type ServiceContext, type StoredRecord } from '../../types/index.js';
 import type { DueTimer } from './loaded-slot.js';
 import type { TimerIndex } from './timer-index.js';
 import { keyHash48 } from './timer-key.js';

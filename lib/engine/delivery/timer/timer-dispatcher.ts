@@ -162,7 +162,7 @@ export class TimerDispatcher {
     const last = new Map<number, DueTimer>();
     for (const timer of timers) last.set(timer.slot.slotSec, timer);
     for (const [slotSec, { dueMs, physicalOffset }] of last) {
-      this.#index.onDelivered({ slotSec, dueMs, physicalOffset });
+      this.#index.onDelivered(slotSec, dueMs, physicalOffset);
     }
   }
 
@@ -172,7 +172,7 @@ export class TimerDispatcher {
       while (!this.#index.isResident([slot.slotSec])) await this.#index.load([slot.slotSec]);
       // Something may have been added meanwhile.
       if (!this.#isOver(slot)) continue;
-      this.#index.remove(slot.slotSec);
+      this.#index.remove(slot.slotSec, this.#context.clock.now());
       this.#loaded.delete(slot.slotSec);
       this.#listener.onSlotRemoved();
     }
@@ -207,7 +207,7 @@ export class TimerDispatcher {
   async #loadSlot(slotSec: number): Promise<void> {
     while (!this.#index.isResident([slotSec])) await this.#index.load([slotSec]);
     const chain = { slotSec, lastPosition: this.#index.wheel.get(slotSec)?.lastPosition ?? -1 };
-    const progress = this.#index.progressOf(slotSec);
+    const progress = this.#index.deliveredOf(slotSec);
     const after = progress && {
       msInSlot: progress.dueMs - slotStartMs(slotSec),
       physicalOffset: progress.physicalOffset,

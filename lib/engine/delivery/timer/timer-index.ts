@@ -1,9 +1,9 @@
 import type { FileSystem } from '../../types/index.js';
 import { PendingCounts } from './pending-counts.js';
-import type { SlotProgress } from './timer-checkpoint.js';
+import type { DoneUpTo, SlotProgress } from './timer-checkpoint.js';
 import { TimerLog } from './timer-log.js';
 import type { TimerOptions } from './timer-options.js';
-import { slotOf, slotStartMs } from './timer-time.js';
+import { slotEndMs, slotOf, slotStartMs } from './timer-time.js';
 import { UnitMagic, writeUnit, type TimerUnit } from './timer-unit.js';
 import { TimerWheel, WHEEL_SLOTS } from './timer-wheel.js';
 
@@ -20,12 +20,12 @@ export interface TimerPlace {
   readonly msInSlot: number;
 }
 
-/** How far the deliveries of a slot have got that has begun and is not over. */
+/** How far the deliveries of a slot have got. It is kept until the slot's second is over, also when the slot is empty meanwhile. */
 interface SlotState {
   /** Everything that was due before this millisecond of the slot has been taken out of it. */
   takenMs: number;
   /** The last timer of the slot that was delivered. */
-  delivered: SlotProgress | undefined;
+  delivered: { readonly dueMs: number; readonly physicalOffset: number } | undefined;
   /** A timer that was due before {@link takenMs} came after it. */
   hasLate: boolean;
 }
@@ -69,14 +69,14 @@ export class TimerIndex {
   }
 
   /** Takes over what {@link TimerWheel.open} found. */
-  restore(firstSec: number, lastSec: number, partSlots: readonly SlotProgress[]): void {
+  restore(firstSec: number, lastSec: number): void {
     this.#firstSec = firstSec;
     this.#lastSec = lastSec;
-    for (const progress of partSlots) {
-      if (!this.wheel.has(progress.slotSec)) continue;
-      const takenMs = progress.dueMs - slotStartMs(progress.slotSec);
-      // Nobody remembers whether late timers are among the rest.
-      this.#states.set(progress.slotSec, { takenMs, delivered: progress, hasLate: true });
+  }
+
+  restoreProgress(partSlots: readonly SlotProgress[]): void {
+    for (const { slotSec, hasLate, ...delivered } of partSlots) {
+      this.#states.set(slotSec, { takenMs: delivered.dueMs - slotStartMs(slotSec), delivered, hasLate });
     }
   }
 
@@ -144,9 +144,11 @@ export class TimerIndex {
   }
 
   /** Empties a slot all of whose timers are done. The slot is resident. */
-  remove(slotSec: number): void {
+  remove(slotSec: number, nowMs: number): void {
     this.wheel.delete(slotSec);
-    this.#states.delete(slotSec);
+    for (const known of this.#states.keys()) {
+      if (slotEndMs(known) <= nowMs && !this.wheel.has(known)) this.#states.delete(known);
+    }
     this.#onChange();
   }
 
@@ -158,29 +160,33 @@ export class TimerIndex {
   }
 
   /** Says that the slot is delivered up to this timer, durably. */
-  onDelivered(progress: SlotProgress): void {
-    const state = this.#states.get(progress.slotSec);
+  onDelivered(slotSec: number, dueMs: number, physicalOffset: number): void {
+    const state = this.#states.get(slotSec);
     if (state === undefined) return;
-    state.delivered = progress;
+    state.delivered = { dueMs, physicalOffset };
     this.#onChange();
   }
 
   /** The last timer of the slot that was delivered. */
-  progressOf(slotSec: number): SlotProgress | undefined {
+  deliveredOf(slotSec: number): { readonly dueMs: number; readonly physicalOffset: number } | undefined {
     return this.#states.get(slotSec)?.delivered;
   }
 
   partSlots(): SlotProgress[] {
-    return [...this.#states.values()].flatMap(({ delivered }) => delivered ?? []);
+    return [...this.#states].flatMap(([slotSec, { delivered, hasLate }]) =>
+      delivered === undefined ? [] : { slotSec, ...delivered, hasLate },
+    );
   }
 
-  /** All records that were to be looked at until this time are delivered, or put back. */
-  doneMs(nowMs: number): number {
+  /** Up to where everything is delivered, or put back. */
+  doneUpTo(nowMs: number): DoneUpTo {
     const first = this.firstSlot();
-    if (first === undefined) return nowMs;
+    const allUntil = (lookMs: number): DoneUpTo => ({ lookMs, physicalOffset: Number.MAX_SAFE_INTEGER });
+    if (first === undefined || slotStartMs(first) >= nowMs) return allUntil(nowMs);
     const state = this.#states.get(first);
-    const isOrderly = state?.delivered !== undefined && !state.hasLate;
-    return Math.min(nowMs, isOrderly ? state.delivered!.dueMs - 1 : slotStartMs(first));
+    // A late timer waits at a place after those that were due later.
+    if (state?.delivered === undefined || state.hasLate) return allUntil(slotStartMs(first));
+    return { lookMs: state.delivered.dueMs, physicalOffset: state.delivered.physicalOffset };
   }
 
   /** Forgets everything, on disk as well. */

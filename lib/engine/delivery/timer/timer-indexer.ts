@@ -203,7 +203,7 @@ export class TimerIndexer {
   #slotsOfRecall({ record, facts }: Entry, nowMs: number): number[] {
     const storedMs = Math.min(record.storeTimestamp, nowMs);
     const { wheel, lowestSlot, rollWindowMs } = this.#index;
-    const slots = possibleSlots(facts.dueMs, this.#index.doneMs(nowMs), storedMs, rollWindowMs);
+    const slots = possibleSlots(facts.dueMs, this.#index.doneUpTo(nowMs).lookMs, storedMs, rollWindowMs);
     if (lowestSlot > 0 && !slots.includes(lowestSlot)) slots.push(lowestSlot);
     return slots.filter((slotSec) => wheel.has(slotSec) || slotEndMs(slotSec) > nowMs);
   }
@@ -217,7 +217,7 @@ export class TimerIndexer {
     const { commitLogOffset: physicalOffset, storeSize: sizeBytes, queueOffset } = record;
     const rebuild = this.#rebuild;
     const wasIndexed = rebuild !== undefined && queueOffset < rebuild.untilOffset;
-    if (wasIndexed && rebuild.isDone(facts.dueMs, record.storeTimestamp)) return true;
+    if (wasIndexed && rebuild.isDone(facts.dueMs, record.storeTimestamp, physicalOffset)) return true;
     const place = this.#index.placeOf(lookMs);
     if (!this.#index.hasRoomFor(place)) return false;
     const magic = lookMs < facts.dueMs ? UnitMagic.DEFAULT | UnitMagic.ROLL : UnitMagic.DEFAULT;

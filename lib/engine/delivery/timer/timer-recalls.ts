@@ -101,7 +101,8 @@ export class TimerRecalls implements HeldMessages {
     const nowMs = this.#context.clock.now();
     const hash = keyHash48(key);
     let dueMs: number | undefined;
-    for (const slotSec of possibleSlots(timestampMs, this.#index.doneMs(nowMs), nowMs, this.#index.rollWindowMs)) {
+    const { lookMs } = this.#index.doneUpTo(nowMs);
+    for (const slotSec of possibleSlots(timestampMs, lookMs, nowMs, this.#index.rollWindowMs)) {
       for (const { isDelete, physicalOffset } of await this.#candidates(slotSec, hash)) {
         const record = await this.#context.store.readRecord(physicalOffset);
         const facts = record && timerFacts(record);

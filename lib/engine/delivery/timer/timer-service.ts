@@ -1,7 +1,7 @@
 import { StoreClosedError } from '../../../errors/index.js';
 import { TIMER_TOPIC, type RecordDraft, type ServiceContext } from '../../types/index.js';
 import { IndexCheckpoints } from './index-checkpoints.js';
-import { doneUntil, openIndex, type Rebuild } from './index-opening.js';
+import { isDoneUpTo, openIndex, type Rebuild } from './index-opening.js';
 import type { PendingTimers } from './pending-counts.js';
 import { recallHandleOf } from './recall-handle.js';
 import { isIndexDamage, TimerDelivery } from './timer-delivery.js';
@@ -107,7 +107,7 @@ export class TimerService {
 
   /**
    * Takes a delayed message back. Resolves with its msgId when that is on disk: it is never delivered then. A second recall of the same message
-   * resolves as well, until its time has come.
+   * resolves as well, as long as the index remembers the first.
    *
    * @throws RecallTooLateError the message is due, or was delivered
    * @throws RecallHandleIllegalError it is no handle, or no waiting message belongs to it
@@ -184,7 +184,7 @@ export class TimerService {
     try {
       await Promise.all([this.#indexer.stop(), this.#dispatcher.stop(), this.#checkpoints?.hold()]);
       const untilOffset = this.#index.queueOffset;
-      const isDone = doneUntil(this.#index.doneMs(clock.now()), this.#index.rollWindowMs);
+      const isDone = isDoneUpTo(this.#index.doneUpTo(clock.now()), this.#index.rollWindowMs);
       await this.#clearIndex();
       this.#checkpoints?.markDirty();
       if (this.#state === 'running') this.#catchUp({ reason, untilOffset, isDone });
