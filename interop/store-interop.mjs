@@ -245,7 +245,8 @@ async function checkKeys(storeDir, sizes, theirs) {
     for (const { topic, key, physicalOffsets } of theirs.keyQueries) {
       const query = { topic, key, maxCount: 64, beginMs: 0, endMs: Number.MAX_SAFE_INTEGER };
       const ours = (await store.keyIndex.query(query)).toSorted((left, right) => left - right);
-      const wanted = physicalOffsets.filter((offset) => offset < theirs.store.maxPhyOffset);
+      // After a crash the real broker may enter the record at the border of two index files in both.
+      const wanted = [...new Set(physicalOffsets)].filter((offset) => offset < theirs.store.maxPhyOffset);
       if (ours.join() !== wanted.join()) {
         found.push(`${topic}#${key}: ours ${ours.join()}, theirs ${wanted.join()}`);
       }

@@ -1,13 +1,11 @@
-/**
- * Property names that are RocketMQ's own (`MessageConst.STRING_HASH_SET`, and those that the broker sets beyond it): not the application's,
- * so they are not among the headers that a reader gets.
- */
+import { RESERVED_PROPERTIES } from '../engine/index.js';
+
+/** A transaction listener may want to know how often it has been asked. */
+const READABLE = 'TRANSACTION_CHECK_TIMES';
+/** An application may set these, but they only steer the broker. */
+const STEERING = ['INNER_MULTI_DISPATCH', 'CHECK_IMMUNITY_TIME_IN_SECONDS'];
+
+/** Property names that are not the application's, so that they are not among the headers that a reader gets. */
 export const SYSTEM_PROPERTIES: ReadonlySet<string> = new Set(
-  `KEYS TAGS WAIT DELAY RETRY_TOPIC REAL_TOPIC REAL_QID TRAN_MSG PGROUP MIN_OFFSET MAX_OFFSET BUYER_ID ORIGIN_MESSAGE_ID
-  TRANSFER_FLAG CORRECTION_FLAG MQ2_FLAG RECONSUME_TIME MAX_RECONSUME_TIMES MSG_REGION TRACE_ON UNIQ_KEY EXTEND_UNIQ_INFO
-  CONSUME_START_TIME DUP_INFO INNER_NUM INNER_BASE INNER_MULTI_DISPATCH INNER_MULTI_QUEUE_OFFSET POP_CK POP_CK_OFFSET 1ST_POP_TIME
-  INSTANCE_ID CORRELATION_ID REPLY_TO_CLIENT TTL ARRIVE_TIME PUSH_REPLY_TIME MSG_TYPE CLUSTER TIMER_DELAY_SEC TIMER_DELAY_MS
-  TIMER_DELIVER_MS TIMER_OUT_MS TIMER_ENQUEUE_MS TIMER_DEQUEUE_MS TIMER_ROLL_TIMES TIMER_DEL_UNIQKEY TIMER_DELAY_LEVEL
-  DLQ_ORIGIN_TOPIC DLQ_ORIGIN_MESSAGE_ID __CRC32# BORN_TIMESTAMP __BORNHOST __transactionId__ __SHARDINGKEY
-  CHECK_IMMUNITY_TIME_IN_SECONDS TRAN_PREPARED_QUEUE_OFFSET`.split(/\s+/),
+  [...RESERVED_PROPERTIES, ...STEERING].filter((name) => name !== READABLE),
 );

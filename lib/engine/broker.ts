@@ -14,7 +14,7 @@ import {
 } from './io/index.js';
 import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
 import { offsetMessageIds, openStore, type OpenStore } from './store/index.js';
-import { resolveSubscription } from './subscribe-options.js';
+import { withSubscribeDefaults } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
 import type {
   Clock,
@@ -141,8 +141,8 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
 
   /** @throws NameIllegalError, InvalidOptionError, GroupConflictError, FilterSyntaxError */
   async subscribe(options: SubscribeOptions): Promise<Consumer> {
-    const spec = resolveSubscription(options, this.options.delayLevels.maxLevel);
-    return this.#state === 'running' ? this.#running!.consume.subscribe(spec) : this.#refuse('subscribe');
+    if (this.#state !== 'running') return this.#refuse('subscribe');
+    return this.#running!.consume.subscribe(withSubscribeDefaults(options));
   }
 
   /** Resolves when nothing is under way: every send answered, every handler that could run has run. Delayed messages may still wait. */

@@ -16,8 +16,8 @@ export {
   SystemClock,
   SystemRandom,
 } from './io/index.js';
-export { checkGroupName, checkTopicName } from './produce/index.js';
-export type { FlushDiskType } from './store/index.js';
+export { RESERVED_PROPERTIES } from './produce/index.js';
+export { checkGroupName, checkTopicName, type FlushDiskType } from './store/index.js';
 export * from './types/clock.js';
 export * from './types/engine.js';
 export * from './types/file-system.js';

@@ -69,6 +69,8 @@ export class Simulation {
   async #step(number: number): Promise<void> {
     const world = this.#world;
     if (this.#life === undefined || this.#life.state === 'ended') {
+      // A disk that fails all the time lets nothing begin.
+      if (this.#lives > 0 && world.chance(20)) world.disk.setFaults({ errorsPerMille: 0 });
       this.#startLife(number);
       return;
     }
@@ -256,7 +258,8 @@ export class Simulation {
 
   async #untilLifeRuns(): Promise<void> {
     const world = this.#world;
-    const isReady = (): boolean => this.#life?.state === 'running' && !this.#life.hasFailed;
+    // One that has seen an error of the disk may have stopped taking messages.
+    const isReady = (): boolean => this.#life?.state === 'running' && !this.#life.sawFaults;
     for (let round = 0; round < 60 && !isReady(); round++) {
       if (this.#life === undefined || this.#life.state === 'ended') this.#startLife(-1);
       else if (this.#life.state === 'running') this.#life.close();

@@ -1,6 +1,6 @@
 import { GroupConflictError, InvalidOptionError } from '../../errors/index.js';
 import type { ConsumerSpec, SubscriptionSpec } from '../types/index.js';
-import { checkGroupName, checkSubscribedTopic } from './names.js';
+import { checkConsumerGroup, checkSubscribedTopic } from './names.js';
 
 /** A group that begins at a time, and does not say which, begins half an hour before (`DefaultMQPushConsumer.consumeTimestamp`). */
 const DEFAULT_TIMESTAMP_AGE_MS = 30 * 60 * 1000;
@@ -37,7 +37,7 @@ export interface ResolvedConsumerSpec extends ConsumerOptions {
  * @throws NameIllegalError, InvalidOptionError, GroupConflictError
  */
 export function resolveSpec(spec: ConsumerOptions, nowMs: number, makeClientId: () => string): ResolvedConsumerSpec {
-  checkGroupName(spec.group);
+  checkConsumerGroup(spec.group);
   checkSubscriptions(spec.group, spec.subscriptions);
   oneOf('messageModel', spec.messageModel, ['CLUSTERING', 'BROADCASTING']);
   oneOf('consumeFromWhere', spec.consumeFromWhere, [

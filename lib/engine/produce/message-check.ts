@@ -1,7 +1,6 @@
 import { MessageIllegalError, MessageTooLargeError } from '../../errors/index.js';
-import { MAX_PROPERTIES_BYTES } from '../store/index.js';
+import { checkSendableTopic, MAX_PROPERTIES_BYTES } from '../store/index.js';
 import { RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
-import { checkSendableTopic } from './names.js';
 import { RESERVED_PROPERTIES } from './reserved-properties.js';
 
 /** What separates properties in their text form, and what a torn write is known by; none may stand in a name or value. */

@@ -1,4 +1,5 @@
 import { InvalidOptionError, MessageIllegalError } from '../../errors/index.js';
+import { checkSendableTopic } from '../store/index.js';
 import type {
   AppendedRecord,
   Clock,
@@ -15,7 +16,6 @@ import type {
 import type { BodyCompressor, StoredBody } from './body-compressor.js';
 import { checkBatch, checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
 import { draftOf } from './message-draft.js';
-import { checkSendableTopic } from './names.js';
 import type { RequestTable } from './request-table.js';
 import { SendDeadlines } from './send-deadlines.js';
 import { SendInFlight, type BrokerIdentity } from './send-in-flight.js';

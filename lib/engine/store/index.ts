@@ -14,3 +14,4 @@ export {
   type DataVersion,
 } from './data-version.js';
 export { redraft } from './redraft.js';
+export { checkGroupName, checkSendableTopic, checkTopicName } from './names.js';

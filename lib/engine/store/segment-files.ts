@@ -24,36 +24,35 @@ export class SegmentFiles {
   }
 
   /**
-   * Learns which files exist. As RocketMQ does: an empty last file is removed, any other file of a wrong size is refused.
+   * Learns which files exist. As RocketMQ does: empty last files are removed, any other file of a wrong size is refused.
    *
    * @param mendsShortFile the store was not closed cleanly: a last file that is too short may be one that {@link clearFrom} had cut and not yet given
    * back its size
    * @throws StoreFormatError the files were written with another file size
    */
   async load(mendsShortFile = false): Promise<void> {
-    const names = await this.#fileSystem.list(this.directory);
-    const starts: number[] = [];
-    for (const name of names) {
-      const start = parseOffsetFileName(name);
-      if (start === undefined) continue;
-      const path = `${this.directory}/${name}`;
-      const sizeBytes = (await this.#fileSystem.stat(path))?.sizeBytes ?? 0;
-      if (sizeBytes === 0 && name === names.at(-1)) {
-        await this.#fileSystem.remove(path);
-        continue;
-      }
-      const isCut = mendsShortFile && sizeBytes < this.fileSizeBytes && name === names.at(-1);
-      if (isCut) await this.#pool.use(path, 'write', (file) => file.truncate(this.fileSizeBytes));
-      if ((sizeBytes !== this.fileSizeBytes && !isCut) || start % this.fileSizeBytes !== 0) {
+    const found: { readonly start: number; readonly sizeBytes: number }[] = [];
+    for (const start of await this.#listStarts()) {
+      const sizeBytes = (await this.#fileSystem.stat(this.#filePath(start)))?.sizeBytes ?? 0;
+      found.push({ start, sizeBytes });
+    }
+    for (let last = found.at(-1); last?.sizeBytes === 0; last = found.at(-1)) {
+      found.pop();
+      await this.#fileSystem.remove(this.#filePath(last.start));
+    }
+    const last = found.at(-1);
+    for (const { start, sizeBytes } of found) {
+      const isCut = mendsShortFile && start === last?.start && sizeBytes < this.fileSizeBytes;
+      if (start % this.fileSizeBytes !== 0 || (sizeBytes !== this.fileSizeBytes && !isCut)) {
         throw new StoreFormatError({
-          file: path,
+          file: this.#filePath(start),
           expected: `a file of ${this.fileSizeBytes} bytes that starts at a multiple of it`,
           found: `${sizeBytes} bytes at offset ${start}`,
         });
       }
-      starts.push(start);
+      if (isCut) await this.#pool.use(this.path(start), 'write', (file) => file.truncate(this.fileSizeBytes));
     }
-    this.#starts = starts;
+    this.#starts = found.map(({ start }) => start);
   }
 
   /** Start offsets of all files, ascending. */
@@ -80,7 +79,7 @@ export class SegmentFiles {
   }
 
   path(offset: number): string {
-    return `${this.directory}/${offsetFileName(this.startOf(offset))}`;
+    return this.#filePath(this.startOf(offset));
   }
 
   /**
@@ -116,10 +115,14 @@ export class SegmentFiles {
     return this.#pool.use(this.path(offset), 'read', (file) => file.read(wanted, offset % this.fileSizeBytes));
   }
 
-  /** Makes everything from `offset` on zero: later files are removed, the one that holds it is cut and given back its size. */
+  /**
+   * Makes everything from `offset` on zero: later files are removed, the one that holds it is cut and given back its size. The one that is cut must be the last
+   * on the disk, too, for {@link load} to understand what a crash in between leaves; so those count that were never finished.
+   */
   async clearFrom(offset: number): Promise<void> {
-    for (const start of this.#starts.filter((s) => s >= offset && s !== this.startOf(offset)))
-      await this.#remove(start);
+    for (const start of await this.#listStarts()) {
+      if (start >= offset && start !== this.startOf(offset)) await this.#remove(start);
+    }
     if (this.has(offset)) {
       await this.#pool.use(this.path(offset), 'write', async (file) => {
         await file.truncate(offset % this.fileSizeBytes);
@@ -138,6 +141,15 @@ export class SegmentFiles {
   async removeAll(): Promise<void> {
     await this.removeBefore(Infinity);
     await this.#fileSystem.remove(this.directory);
+  }
+
+  #filePath(start: number): string {
+    return `${this.directory}/${offsetFileName(start)}`;
+  }
+
+  async #listStarts(): Promise<number[]> {
+    const names = await this.#fileSystem.list(this.directory);
+    return names.map(parseOffsetFileName).filter((start) => start !== undefined);
   }
 
   async #remove(start: number): Promise<void> {

@@ -99,6 +99,11 @@ export interface SubscribeOptions {
   readonly consumeFromWhere?: ConsumeFromWhere | undefined;
   /** For CONSUME_FROM_TIMESTAMP: epoch ms. Default: half an hour before the subscription. */
   readonly consumeTimestampMs?: number | undefined;
+  /**
+   * Names the member. A broadcasting member with a name goes on after a restart where it was; one without begins anew by `consumeFromWhere`. Default: a name that
+   * is made up.
+   */
+  readonly clientId?: string | undefined;
   /** At least one; each topic once. */
   readonly subscriptions: readonly TopicSubscription[];
 }

@@ -88,7 +88,6 @@ async function openWheel(
   const ahead: [number, Slot][] = [];
   const isSound = await wheel.open(firstSec, lastSec, (slotSec, slot) => {
     if (slot.lastPosition >= logPosition) ahead.push([slotSec, slot]);
-    return slot.firstPosition >= 0 && slot.firstPosition <= slot.lastPosition;
   });
   if (!isSound) return 'the timer wheel is damaged';
   for (const [slotSec, slot] of ahead) {
@@ -127,7 +126,9 @@ function rebuildFrom(
   reason: string,
   nowMs: number,
 ): Rebuild {
-  if (checkpoint === undefined || checkpoint.readMs > nowMs + MAX_CLOCK_SKEW_MS) {
+  // Without our check sum, a time that is no whole second is taken for damage.
+  const isTrusted = checkpoint?.own !== undefined || (checkpoint?.readMs ?? 0) % SLOT_MS === 0;
+  if (checkpoint === undefined || !isTrusted || checkpoint.readMs > nowMs + MAX_CLOCK_SKEW_MS) {
     return { reason, untilOffset: 0, isDone: () => false };
   }
   const { own, readMs, queueOffset: untilOffset } = checkpoint;

@@ -2,7 +2,7 @@ import { StoreCorruptError } from '../../../errors/index.js';
 import { TIMER_TOPIC, type RecordDraft, type ServiceContext, type StoredRecord } from '../../types/index.js';
 import type { DueTimer } from './loaded-slot.js';
 import type { TimerIndex } from './timer-index.js';
-import { keyHash48 } from './timer-key.js';
+import { keyHash } from './timer-key.js';
 import { fromTimer, timerFacts, toRolled, type TimerFacts } from './timer-message.js';
 import type { MutableTimerStatistics } from './timer-statistics.js';
 
@@ -138,7 +138,7 @@ export class TimerDelivery {
     if (key === undefined) return false;
     const outcome = this.#held.outcome(key);
     const { deletions } = timer.slot;
-    const candidates = deletions.size === 0 ? undefined : deletions.get(keyHash48(key));
+    const candidates = deletions.size === 0 ? undefined : deletions.get(keyHash(key));
     if (outcome === undefined && candidates === undefined) return false;
     const decide = async (): Promise<boolean> => {
       if ((await outcome) === true) return true;

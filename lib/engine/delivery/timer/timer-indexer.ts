@@ -10,7 +10,7 @@ import {
 import type { Rebuild } from './index-opening.js';
 import type { TimerDispatcher } from './timer-dispatcher.js';
 import type { TimerIndex, TimerPlace } from './timer-index.js';
-import { keyHash48 } from './timer-key.js';
+import { keyHash } from './timer-key.js';
 import { timerFacts, type TimerFacts } from './timer-message.js';
 import type { MutableTimerStatistics } from './timer-statistics.js';
 import { lookTimeMs, possibleSlots, slotEndMs, slotOf } from './timer-time.js';
@@ -238,7 +238,7 @@ export class TimerIndexer {
     for (const place of places) {
       this.#index.add(unitOf(record, facts, place, UnitMagic.DEFAULT | UnitMagic.DELETE, counted), nowMs);
       const deletion = { physicalOffset: record.commitLogOffset, counted };
-      this.#dispatcher.onDeletionAdded(place.slotSec, keyHash48(facts.deleteKey!), deletion);
+      this.#dispatcher.onDeletionAdded(place.slotSec, keyHash(facts.deleteKey!), deletion);
     }
     if (counted) this.#index.counts.add(facts.realTopic, -1);
     return true;
@@ -283,7 +283,7 @@ function unitOf(
     physicalOffset: record.commitLogOffset,
     sizeBytes: record.storeSize,
     topicHash: javaStringHash(facts.realTopic),
-    keyHash: keyHash48(facts.deleteKey ?? facts.key ?? ''),
+    keyHash: keyHash(facts.deleteKey ?? facts.key ?? ''),
     counted,
   };
 }

@@ -1,24 +1,16 @@
-const BITS_16 = 0xffff;
-const TWO_32 = 4_294_967_296;
-
 /** What tells messages apart to RocketMQ's recall (`TimerMessageStore.buildDeleteKey`). */
 export function deleteKeyOf(realTopic: string, uniqKey: string): string {
   return `${realTopic}+${uniqKey}`;
 }
 
 /**
- * 48 bits of a delete key, kept with the timer, so that a recalled message is found without reading every message of its slot. Two mixed 32-bit
- * lanes (the cyrb53 construction). Equal hashes only make a candidate: keys themselves are compared before anything is decided.
+ * 32 bits of a delete key, kept with the timer, so that a recalled message is found without reading every message of its slot. Equal hashes only make a
+ * candidate: keys themselves are compared before anything is decided. FNV-1a, mixed at the end, because ids of one sender differ in few characters.
  */
-export function keyHash48(key: string): number {
-  let low = 0xdeadbeef;
-  let high = 0x41c6ce57;
-  for (let i = 0; i < key.length; i++) {
-    const unit = key.charCodeAt(i);
-    low = Math.imul(low ^ unit, 2_654_435_761);
-    high = Math.imul(high ^ unit, 1_597_334_677);
-  }
-  low = Math.imul(low ^ (low >>> 16), 2_246_822_507) ^ Math.imul(high ^ (high >>> 13), 3_266_489_909);
-  high = Math.imul(high ^ (high >>> 16), 2_246_822_507) ^ Math.imul(low ^ (low >>> 13), 3_266_489_909);
-  return (high & BITS_16) * TWO_32 + (low >>> 0);
+export function keyHash(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -4,7 +4,7 @@ import { parseRecallHandle, type RecallHandle } from './recall-handle.js';
 import type { HeldMessages } from './timer-delivery.js';
 import type { TimerIndex } from './timer-index.js';
 import type { TimerIndexer } from './timer-indexer.js';
-import { deleteKeyOf, keyHash48 } from './timer-key.js';
+import { deleteKeyOf, keyHash } from './timer-key.js';
 import { timerFacts, toRecall } from './timer-message.js';
 import { possibleSlots, slotEndMs, slotOf } from './timer-time.js';
 import { unitIsDelete, unitKeyHash, unitPhysicalOffset } from './timer-unit.js';
@@ -99,7 +99,7 @@ export class TimerRecalls implements HeldMessages {
   /** Looks through the slots in which the message can be. What has the hash of its key is read, to be sure. */
   async #find(timestampMs: number, key: string): Promise<Target | undefined> {
     const nowMs = this.#context.clock.now();
-    const hash = keyHash48(key);
+    const hash = keyHash(key);
     let dueMs: number | undefined;
     const { lookMs } = this.#index.doneUpTo(nowMs);
     for (const slotSec of possibleSlots(timestampMs, lookMs, nowMs, this.#index.rollWindowMs)) {

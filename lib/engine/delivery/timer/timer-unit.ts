@@ -1,3 +1,4 @@
+import { bodyCrc32 } from '../../store/crc32.js';
 import { readInt64, writeInt32, writeInt64 } from '../../store/record-format.js';
 import { SLOT_MS, slotStartMs } from './timer-time.js';
 
@@ -14,7 +15,8 @@ import { SLOT_MS, slotStartMs } from './timer-time.js';
  *       36      4  size of the record
  *       40      4  hash of the real topic
  *       44      2  RocketMQ: reserved, 0. Here: millisecond 1..1000 within the slot; 0x8000 when a recall is counted already
- *       46      6  RocketMQ: reserved, 0. Here: {@link keyHash48} of the message, or of the one that it recalls
+ *       46      4  RocketMQ: reserved, 0. Here: {@link keyHash} of the message, or of the one that it recalls
+ *       50      2  RocketMQ: reserved, 0. Here: the lower half of the CRC-32 of all bytes before
  */
 export const UNIT_BYTES = 52;
 
@@ -31,6 +33,7 @@ const Field = {
   TOPIC_HASH: 40,
   MS_IN_SLOT: 44,
   KEY_HASH: 46,
+  CHECK: 50,
 } as const;
 
 const COUNTED = 0x8000;
@@ -65,7 +68,13 @@ export function writeUnit(bytes: Buffer, at: number, unit: TimerUnit, previousPo
   writeInt32(bytes, unit.sizeBytes, at + Field.RECORD_SIZE);
   writeInt32(bytes, unit.topicHash, at + Field.TOPIC_HASH);
   bytes.writeUInt16BE(unit.msInSlot | (unit.counted ? COUNTED : 0), at + Field.MS_IN_SLOT);
-  bytes.writeUIntBE(unit.keyHash, at + Field.KEY_HASH, 6);
+  writeInt32(bytes, unit.keyHash, at + Field.KEY_HASH);
+  bytes.writeUInt16BE(checkOf(bytes, at), at + Field.CHECK);
+}
+
+/** Without it, a bit that the disk has lost could deliver a message that was recalled, or lose one. */
+function checkOf(bytes: Buffer, at: number): number {
+  return bodyCrc32(bytes.subarray(at, at + Field.CHECK)) & 0xffff;
 }
 
 /** What is wrong with the unit of a slot; undefined when it is one. */
@@ -73,6 +82,7 @@ export function unitFault(bytes: Buffer, at: number, slotSec: number): string | 
   if (bytes.readInt32BE(at + Field.SIZE) !== UNIT_BYTES) return 'no unit is there';
   const magic = bytes.readInt32BE(at + Field.MAGIC);
   if ((magic | KNOWN_MAGIC) !== KNOWN_MAGIC) return `a unit has the magic ${magic}`;
+  if (bytes.readUInt16BE(at + Field.CHECK) !== checkOf(bytes, at)) return 'the check sum of a unit does not fit';
   const startMs = readInt64(bytes, at + Field.WRITE_TIME) + bytes.readInt32BE(at + Field.DELAY);
   if (startMs !== slotStartMs(slotSec)) return `a unit of time ${startMs} is in the slot of ${slotStartMs(slotSec)}`;
   const msInSlot = unitMsInSlot(bytes, at);
@@ -83,7 +93,7 @@ export const unitPrevious = (bytes: Buffer, at: number): number => readInt64(byt
 export const unitPhysicalOffset = (bytes: Buffer, at: number): number => readInt64(bytes, at + Field.PHYSICAL_OFFSET);
 export const unitSizeBytes = (bytes: Buffer, at: number): number => bytes.readInt32BE(at + Field.RECORD_SIZE);
 export const unitMsInSlot = (bytes: Buffer, at: number): number => bytes.readUInt16BE(at + Field.MS_IN_SLOT) & MS_MASK;
-export const unitKeyHash = (bytes: Buffer, at: number): number => bytes.readUIntBE(at + Field.KEY_HASH, 6);
+export const unitKeyHash = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + Field.KEY_HASH);
 export const unitIsDelete = (bytes: Buffer, at: number): boolean =>
   (bytes.readInt32BE(at + Field.MAGIC) & UnitMagic.DELETE) !== 0;
 export const unitIsCounted = (bytes: Buffer, at: number): boolean =>

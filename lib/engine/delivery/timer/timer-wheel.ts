@@ -1,3 +1,4 @@
+import { bodyCrc32 } from '../../store/crc32.js';
 import { readInt64, writeInt32, writeInt64 } from '../../store/record-format.js';
 import type { FileHandle, FileSystem } from '../../types/index.js';
 import { SlotBits } from './slot-bits.js';
@@ -13,10 +14,10 @@ export const WHEEL_SLOTS = 2 * 7 * 86_400;
  *        8      8  position of its oldest unit in the timer log
  *       16      8  position of its newest unit
  *       24      4  timers minus recalls
- *       28      4  magic: 0
+ *       28      4  RocketMQ: magic, 0 and not used. Here: CRC-32 of all bytes before
  */
 const SLOT_BYTES = 32;
-const Field = { SECOND: 0, FIRST: 8, LAST: 16, COUNT: 24, MAGIC: 28 } as const;
+const Field = { SECOND: 0, FIRST: 8, LAST: 16, COUNT: 24, CHECK: 28 } as const;
 
 const FILE_BYTES = WHEEL_SLOTS * SLOT_BYTES;
 const PAGE_BYTES = 4096;
@@ -70,16 +71,13 @@ export class TimerWheel {
   /**
    * Learns which slots of the file are filled: those of a second from `fromSec` to `toSec`.
    *
-   * @param check says whether a slot can be right
-   * @returns false when one can not
+   * @returns false when one of them is damaged
    */
-  async open(fromSec: number, toSec: number, check: (slotSec: number, slot: Slot) => boolean): Promise<boolean> {
-    let isSound = true;
-    await this.#scan(fromSec, toSec, (slotSec, slot) => {
-      isSound &&= check(slotSec, slot);
+  async open(fromSec: number, toSec: number, visit: (slotSec: number, slot: Slot) => void): Promise<boolean> {
+    return this.#scan(fromSec, toSec, (slotSec, slot) => {
       this.#bits.set(slotSec);
+      visit(slotSec, slot);
     });
-    return isSound;
   }
 
   has(slotSec: number): boolean {
@@ -118,6 +116,7 @@ export class TimerWheel {
     writeInt64(page.bytes, slot.firstPosition, at + Field.FIRST);
     writeInt64(page.bytes, slot.lastPosition, at + Field.LAST);
     writeInt32(page.bytes, slot.count, at + Field.COUNT);
+    writeInt32(page.bytes, checkOf(page.bytes, at), at + Field.CHECK);
     page.isDirty = true;
     this.#bits.set(slotSec);
   }
@@ -219,8 +218,12 @@ export class TimerWheel {
     }
   }
 
-  /** Visits the slots that hold a second from `fromSec` to `toSec`, without bringing them into memory. */
-  async #scan(fromSec: number, toSec: number, visit: (slotSec: number, slot: Slot) => void): Promise<void> {
+  /**
+   * Visits the filled slots from `fromSec` to `toSec`, without bringing them into memory.
+   *
+   * @returns false when a slot is damaged
+   */
+  async #scan(fromSec: number, toSec: number, visit: (slotSec: number, slot: Slot) => void): Promise<boolean> {
     const block = Buffer.allocUnsafe(SCAN_BYTES);
     for (let sec = fromSec; sec <= toSec;) {
       const firstIndex = sec % WHEEL_SLOTS;
@@ -231,14 +234,22 @@ export class TimerWheel {
       for (let i = 0; i < slots; i++, sec++) {
         const page = this.#pages.get(pageOf(sec));
         const [from, at] = page === undefined ? [bytes, i * SLOT_BYTES] : [page.bytes, offsetInPage(sec)];
-        if (readInt64(from, at + Field.SECOND) === sec) visit(sec, readSlot(from, at));
+        const slotSec = readInt64(from, at + Field.SECOND);
+        if (slotSec === 0) continue;
+        if (from.readInt32BE(at + Field.CHECK) !== checkOf(from, at)) return false;
+        if (slotSec === sec) visit(sec, readSlot(from, at));
       }
     }
+    return true;
   }
 }
 
 const pageOf = (slotSec: number): number => Math.floor((slotSec % WHEEL_SLOTS) / PAGE_SLOTS);
 const offsetInPage = (slotSec: number): number => (slotSec % PAGE_SLOTS) * SLOT_BYTES;
+
+function checkOf(bytes: Buffer, at: number): number {
+  return bodyCrc32(bytes.subarray(at, at + Field.CHECK));
+}
 
 function readSlot(bytes: Buffer, at: number): Slot {
   return {
