@@ -54,7 +54,7 @@ export class Lane {
 
   assign(dispatcher: LaneHandler | undefined): void {
     if (dispatcher === this.#dispatcher) return;
-    
+    if (this.#listed) this.#dispatcher?.unlist(this);
     this.#listed = false;
     this.#dispatcher = dispatcher;
     this.offer();

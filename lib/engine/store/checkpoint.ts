@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 import type { FileSystem } from '../types/index.js';
 import { readInt64, writeInt64 } from './record-format.js';
 
@@ -42,22 +44,28 @@ export async function readCheckpoint(fileSystem: FileSystem, path: string): Prom
   };
 }
 
-/** Replaces the state in place: 40 bytes lie within one disk sector, so a crash leaves the old or the new. */
+/**
+ * Puts a new file in the place of the old one. Written in place, a write that fails half way would leave an offset of old and new digits, which may lie
+ * beyond the end of the log.
+ */
 export async function writeCheckpoint(fileSystem: FileSystem, path: string, state: CheckpointState): Promise<void> {
-  const bytes = Buffer.alloc(STATE_BYTES);
+  const bytes = Buffer.alloc(CHECKPOINT_BYTES);
   writeInt64(bytes, state.physicMsgTimestampMs, 0);
   writeInt64(bytes, state.logicsMsgTimestampMs, 8);
   writeInt64(bytes, state.indexMsgTimestampMs, 16);
   writeInt64(bytes, state.masterFlushedOffset, 24);
   writeInt64(bytes, state.confirmPhyOffset, 32);
-  const file = await fileSystem.open(path, 'create');
+  const temporary = `${path}.tmp`;
+  await fileSystem.remove(temporary);
+  const file = await fileSystem.open(temporary, 'create');
   try {
-    if ((await file.sizeBytes()) !== CHECKPOINT_BYTES) await file.truncate(CHECKPOINT_BYTES);
     await file.write(bytes, 0);
     await file.datasync();
   } finally {
     await file.close();
   }
+  await fileSystem.rename(temporary, path);
+  await fileSystem.syncDirectory(posix.dirname(path));
 }
 
 /** RocketMQ allows for clocks and late writes: what is older than this is surely in all derived files. */

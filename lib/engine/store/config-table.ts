@@ -53,10 +53,19 @@ export class ConfigTable<Entry> {
     return [...this.#entries.values()];
   }
 
-  /** Resolves when the entry is on disk. */
+  /** Resolves when the entry is on disk. When it can't be written, the entry is as it was before: nobody may build on one that a restart would not find. */
   async put(name: string, entry: Entry): Promise<void> {
+    const before = this.#entries.get(name);
     this.#entries.set(name, entry);
-    await this.#changed();
+    try {
+      await this.#changed();
+    } catch (error) {
+      if (this.#entries.get(name) === entry) {
+        if (before === undefined) this.#entries.delete(name);
+        else this.#entries.set(name, before);
+      }
+      throw error;
+    }
   }
 
   /** Resolves when the entry is gone from the disk. */

@@ -69,6 +69,12 @@ export class ConsumeQueueSet {
     });
   }
 
+  /** Forgets all entries, in memory and on disk; they are made again from the log. */
+  async clear(): Promise<void> {
+    this.#topics.clear();
+    await this.load(0, true);
+  }
+
   /** Brings all entries to the disk. */
   async flush(): Promise<void> {
     await inParallel(

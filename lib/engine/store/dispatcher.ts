@@ -15,6 +15,7 @@ export class Dispatcher {
   readonly #tagsCodes: TagsCodes;
   readonly #listeners = new Map<string, readonly ArrivalListener[]>();
   #lastStoreTimestampMs = 0;
+  #foundGap = false;
 
   constructor(queues: ConsumeQueueSet, tagsCodes: TagsCodes, keyIndex: KeyIndex | undefined) {
     this.#queues = queues;
@@ -25,6 +26,11 @@ export class Dispatcher {
   /** Store time of the last record that was carried on. */
   get lastStoreTimestampMs(): number {
     return this.#lastStoreTimestampMs;
+  }
+
+  /** True when a recovered record was not the next one of its queue: the queue's files lack entries. */
+  get foundGap(): boolean {
+    return this.#foundGap;
   }
 
   onArrival(topic: string, listener: ArrivalListener): () => void {
@@ -60,16 +66,27 @@ export class Dispatcher {
     const message = new StoredMessage(bytes, at, '');
     this.#lastStoreTimestampMs = message.storeTimestamp;
     this.#enter(message, physicalOffset);
-    if (!isQueued(message.sysFlag)) return;
-    const { storedTopic, queueId, queueOffset, tags, storeTimestamp } = message;
-    const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
-    const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
-    this.#queues.getOrCreate(storedTopic, queueId).add(queueOffset, physicalOffset, sizeBytes, tagsCode);
+    this.#queue(message, sizeBytes, physicalOffset);
+  }
+
+  /** A record that recovery read for its queue alone. */
+  queueRecovered(bytes: Buffer, at: number, sizeBytes: number, physicalOffset: number): void {
+    this.#queue(new StoredMessage(bytes, at, ''), sizeBytes, physicalOffset);
   }
 
   /** A record that recovery read for the key index alone: its queue has it. */
   indexRecovered(bytes: Buffer, at: number, physicalOffset: number): void {
     this.#enter(new StoredMessage(bytes, at, ''), physicalOffset);
+  }
+
+  #queue(message: StoredMessage, sizeBytes: number, physicalOffset: number): void {
+    if (!isQueued(message.sysFlag)) return;
+    const { storedTopic, queueId, queueOffset, tags, storeTimestamp } = message;
+    const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
+    const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
+    const queue = this.#queues.getOrCreate(storedTopic, queueId);
+    if (queueOffset > queue.maxIndex) this.#foundGap = true;
+    queue.add(queueOffset, physicalOffset, sizeBytes, tagsCode);
   }
 
   #enter(message: StoredMessage, physicalOffset: number): void {

@@ -99,12 +99,12 @@ export function writeIndexEntry(
   at: number,
   keyHash: number,
   physicalOffset: number,
-  timeDiffSeconds: number,
+  timeDiff: number,
   previousEntry: number,
 ): void {
   writeInt32(target, keyHash, at);
   writeInt64(target, physicalOffset, at + 4);
-  writeInt32(target, timeDiffSeconds, at + 12);
+  writeInt32(target, timeDiff, at + 12);
   writeInt32(target, previousEntry, at + 16);
 }
 

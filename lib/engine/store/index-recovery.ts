@@ -9,6 +9,8 @@ import {
   type IndexLayout,
   isIndexFileName,
   readEntryPhysicalOffset,
+  readEntryTimeDiff,
+  timeDiffSeconds,
 } from './index-file-format.js';
 import { checkRecord } from './record-checker.js';
 import type { SegmentFiles } from './segment-files.js';
@@ -99,11 +101,17 @@ async function readHeader(path: string, surroundings: IndexSurroundings): Promis
 /** The header agrees with the entries, and with the checkpoint where that can be asked. */
 async function isReliable(file: IndexFile, surroundings: IndexSurroundings): Promise<boolean> {
   const { layout, checkpoint, wasClosedCleanly } = surroundings;
-  const { indexCount, hashSlotCount, beginPhyOffset, endPhyOffset, endTimestampMs } = file.header;
+  const { indexCount, hashSlotCount, beginPhyOffset, endPhyOffset, beginTimestampMs, endTimestampMs } = file.header;
   if (indexCount <= 1 || indexCount > layout.indexNum) return false;
   if (hashSlotCount < 1 || hashSlotCount >= indexCount) return false;
+  if (beginTimestampMs < 0 || endTimestampMs < beginTimestampMs) return false;
+  const lastEntry = indexCount - 1;
   if ((await physicalOffsetOf(file, 1)) !== beginPhyOffset) return false;
-  if ((await physicalOffsetOf(file, indexCount - 1)) !== endPhyOffset) return false;
+  if ((await physicalOffsetOf(file, lastEntry)) !== endPhyOffset) return false;
+  const timeDiff = timeDiffSeconds(endTimestampMs, beginTimestampMs);
+  if (lastEntry === 1 ? endTimestampMs !== beginTimestampMs : (await timeDiffOf(file, lastEntry)) !== timeDiff) {
+    return false;
+  }
   // As in RocketMQ: what came after the checkpoint may be in the file in part (`IndexService.load`). Files of ours have no such entries.
   return wasClosedCleanly || endTimestampMs <= checkpoint.indexMsgTimestampMs;
 }
@@ -111,6 +119,11 @@ async function isReliable(file: IndexFile, surroundings: IndexSurroundings): Pro
 async function physicalOffsetOf(file: IndexFile, entryNumber: number): Promise<number | undefined> {
   const entry = (await file.readEntries(entryNumber, entryNumber + 1)).entry(entryNumber);
   return entry && readEntryPhysicalOffset(entry.bytes, entry.at);
+}
+
+async function timeDiffOf(file: IndexFile, entryNumber: number): Promise<number | undefined> {
+  const entry = (await file.readEntries(entryNumber, entryNumber + 1)).entry(entryNumber);
+  return entry && readEntryTimeDiff(entry.bytes, entry.at);
 }
 
 /** True for a place where a record begins, and for one that retention has removed. */

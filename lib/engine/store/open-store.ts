@@ -150,6 +150,19 @@ async function openOwnedStore(
     (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
     limits,
   );
+  if (dispatcher.foundGap && scanStart > segments.firstOffset) {
+    // Another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
+    logger.warn(
+      `Entries are missing in consume queues: they are made again from ${endOffset - segments.firstOffset} bytes of the log`,
+    );
+    await queues.clear();
+    await scanLog(
+      segments,
+      segments.firstOffset,
+      (bytes, at, sizeBytes, offset) => dispatcher.queueRecovered(bytes, at, sizeBytes, offset),
+      { ...limits, untilOffset: endOffset },
+    );
+  }
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
     logger.log(

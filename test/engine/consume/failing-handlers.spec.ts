@@ -155,6 +155,27 @@ describe('a message whose concurrent handler fails', () => {
     await own.close();
   });
 
+  it('that is stored only after its group has ended does not set back the group that came after it', async () => {
+    let stored: (() => void) | undefined;
+    const sendBack = (): Promise<'RETRY'> =>
+      new Promise((resolve) => {
+        stored = () => resolve('RETRY');
+      });
+    const own = await ConsumeHarness.open({}, { sendBack });
+    await own.createTopic('orders', 1);
+    const first = await own.subscribe('shop', { handler: fail });
+    await own.send('orders', ['m']);
+    await first.close({ timeoutMs: 0 });
+    const witness = new Witness();
+    await own.subscribe('shop', { handler: witness.handler });
+    await own.send('orders', ['n', 'o']);
+    expect(witness.bodies).toEqual(['m', 'n', 'o']);
+    stored!();
+    await own.settle();
+    expect(own.offsets('orders', 'shop')).toEqual([3]);
+    await own.close();
+  });
+
   it('does not take a handler away from others while it is being stored', async () => {
     const own = await ConsumeHarness.open({}, { sendBack: () => new Promise(() => undefined) });
     await own.createTopic('orders', 1);

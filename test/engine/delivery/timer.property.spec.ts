@@ -275,7 +275,7 @@ describe('Timers, compared with a list of what was sent,', () => {
       const clean = restart(fc.constant([]));
       await fc.assert(
         fc.asyncProperty(steps({ weight: 1, arbitrary: clean }), async (all) => void (await trial(all, options))),
-        { numRuns: 300 },
+        { numRuns: 40 },
       );
     },
     120_000,
@@ -285,7 +285,7 @@ describe('Timers, compared with a list of what was sent,', () => {
     const losing = restart(fc.subarray(timerFiles));
     await fc.assert(
       fc.asyncProperty(steps({ weight: 1, arbitrary: losing }), async (all) => void (await trial(all, SHORT_WINDOW))),
-      { numRuns: 300 },
+      { numRuns: 40 },
     );
   }, 120_000);
 
@@ -296,7 +296,7 @@ describe('Timers, compared with a list of what was sent,', () => {
         fc.constantFrom({}, SHORT_WINDOW),
         async (all, options) => void (await trial(all, options)),
       ),
-      { numRuns: 300 },
+      { numRuns: 40 },
     );
   }, 120_000);
 
@@ -307,7 +307,7 @@ describe('Timers, compared with a list of what was sent,', () => {
         fc.constantFrom({}, SHORT_WINDOW),
         async (all, options) => void (await trial(all, options)),
       ),
-      { numRuns: 300 },
+      { numRuns: 40 },
     );
   }, 120_000);
 });

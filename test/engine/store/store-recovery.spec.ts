@@ -83,6 +83,21 @@ describe('a store that is opened again', () => {
     expect(await bodiesOf(await open('a'))).toEqual(numbers(0, 100));
   });
 
+  it('makes consume queues again that are shorter than the checkpoint says', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 40));
+    await first.close();
+    const queueDirectory = join(directory.path, 'a', 'consumequeue', 'test-topic', '0');
+    const second = await open('a');
+    await append(second, numbers(40, 60));
+    await crashImage(second, join(directory.path, 'b'));
+    // Entries of messages 32 to 39 never got to the disk, though the checkpoint covers them.
+    const [, , lost] = (await readdir(queueDirectory)).toSorted();
+    const lostFile = join(directory.path, 'b', 'consumequeue', 'test-topic', '0', lost!);
+    await writeFile(lostFile, Buffer.alloc((await readFile(lostFile)).length));
+    expect(await bodiesOf(await open('b'))).toEqual(numbers(0, 60));
+  });
+
   it('makes the entry of a topic again that was lost', async () => {
     const first = await open('a');
     await first.messages.append(testDraft('x', { queueId: 2 }));

@@ -127,7 +127,7 @@ describe('writing to the store', () => {
   });
 
   it('refuses messages while the disk is full, loses nothing, and goes on when there is room', async () => {
-    const budget = { totalBytes: 6 * 64 * 1024 };
+    const budget = { totalBytes: 24 * 64 * 1024 };
     const small = new MemoryFileSystem(budget);
     await open(small, { mappedFileSizeCommitLogBytes: 256 * 1024 });
     const ballast = await small.open('/ballast', 'create');
