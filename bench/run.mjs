@@ -32,7 +32,10 @@ writeFileSync(new URL('latest.jsonl', directory), results.map((result) => `${JSO
 function format({ line, what, rate, floor, note = '' }) {
   const columns = [line.padEnd(20), what.padEnd(34), `${Math.round(rate).toLocaleString('en')}/s`.padStart(12)];
   if (floor !== undefined) {
-    columns.push(`floor ${Math.round(floor).toLocaleString('en')}/s`.padStart(18), `ratio ${(rate / floor).toFixed(2)}`);
+    columns.push(
+      `floor ${Math.round(floor).toLocaleString('en')}/s`.padStart(18),
+      `ratio ${(rate / floor).toFixed(2)}`,
+    );
   }
   return [...columns, note].join('  ');
 }

@@ -7,7 +7,10 @@ import { EmbeddedBroker, SilentLogger } from 'nestjs-rocket';
 /** Runs `work` with a broker on an empty directory of the disk that BENCH_DIR (default: the system's temporary directory) is on. */
 export async function withBroker(work, options = {}) {
   const directory = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'rocket-bench-'));
-  const broker = new EmbeddedBroker({ ...options, store: { path: join(directory, 'store'), ...options.store } }, { logger: new SilentLogger() });
+  const broker = new EmbeddedBroker(
+    { ...options, store: { path: join(directory, 'store'), ...options.store } },
+    { logger: new SilentLogger() },
+  );
   try {
     await broker.start();
     return await work(broker, directory);

@@ -44,7 +44,9 @@ function pack() {
 }
 
 function checkContent({ files }) {
-  const foreign = files.filter((path) => !/^(dist|docs)\/|^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path));
+  const foreign = files.filter(
+    (path) => !/^(dist|docs)\/|^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path),
+  );
   if (foreign.length > 0) throw new Error(`not for users: ${foreign.join(', ')}`);
   for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/engine/index.js', 'LICENSE', 'README.md']) {
     if (!files.includes(needed)) throw new Error(`missing: ${needed}`);
@@ -56,7 +58,14 @@ function newApp(name, tarball, nest) {
   execFileSync('mkdir', ['-p', directory]);
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }));
   const nestPackages = ['common', 'core', 'platform-express'].map((part) => `@nestjs/${part}@${nest}`);
-  const packages = [tarball.path, ...nestPackages, 'reflect-metadata', 'rxjs', 'class-transformer', 'typescript@~6.0.3'];
+  const packages = [
+    tarball.path,
+    ...nestPackages,
+    'reflect-metadata',
+    'rxjs',
+    'class-transformer',
+    'typescript@~6.0.3',
+  ];
   npm(directory, 'install', ...packages, '@types/node@20');
   return directory;
 }
@@ -140,7 +149,10 @@ function start(directory, file) {
 }
 
 async function send(port) {
-  const answer = await fetch(`http://127.0.0.1:${port}/love`, { method: 'POST', body: new URLSearchParams({ text: '2333' }) });
+  const answer = await fetch(`http://127.0.0.1:${port}/love`, {
+    method: 'POST',
+    body: new URLSearchParams({ text: '2333' }),
+  });
   if (answer.status !== 201) throw new Error(`POST /love answered ${answer.status}: ${await answer.text()}`);
 }
 

@@ -5,9 +5,12 @@ import { ERROR_TABLE } from '../../lib/errors/index.js';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const documents = ['README.md', 'CHANGELOG.md', 'sample-app/README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
-  (path) => path.endsWith('.md') && existsSync(join(root, path)),
-);
+const documents = [
+  'README.md',
+  'CHANGELOG.md',
+  'sample-app/README.md',
+  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+].filter((path) => path.endsWith('.md') && existsSync(join(root, path)));
 
 describe('the documents', () => {
   it('name every error in docs/errors.md as the code has it, and no other', () => {

@@ -160,17 +160,19 @@ export class KeyIndex {
   /** Brings the entries of a state to the disk. One at a time, as {@link confirm}: the caller sees to that. */
   async write(state: KeyIndexState): Promise<void> {
     const { directory, fileSystem } = this.#surroundings;
-    let isNewFile = false;
     for (const fileState of state.files) {
       if (!fileState.file.isOnDisk) {
-        isNewFile = true;
+        // Until the directory is synced, however many attempts that takes: without one of its files the index would have a hole.
+        this.#hasUnsyncedNames = true;
         await makeDurableDirectory(fileSystem, directory);
       }
       const unwrittenBefore = fileState.file.unwrittenCount;
       await fileState.file.writeEntries(fileState);
       this.#unwritten -= unwrittenBefore - fileState.file.unwrittenCount;
     }
-    if (isNewFile) await fileSystem.syncDirectory(directory);
+    if (!this.#hasUnsyncedNames) return;
+    await fileSystem.syncDirectory(directory);
+    this.#hasUnsyncedNames = false;
   }
 
   /** While the log is read again no checkpoint is written: brings what has gathered to the disk. */

@@ -145,7 +145,7 @@ export class Gate {
   readonly #running: { readonly body: string; end: (error?: unknown) => void }[] = [];
   readonly handler = (message: MessageExt): Promise<void> => {
     return new Promise((resolve, reject) => {
-      const end = (error?: unknown): void => (error === undefined ? resolve() : reject(error as Error));
+      const end = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
       this.#running.push({ body: message.body.toString(), end });
     });
   };

@@ -98,7 +98,7 @@ describe('a message whose concurrent handler fails', () => {
   it('is a dead letter at once after a NonRetryableError, also one of another copy of the package', async () => {
     const foreign = Object.assign(new Error('never'), { code: 'NON_RETRYABLE' });
     const errors: Record<string, unknown> = { own: new NonRetryableError('never'), foreign };
-    const witness = new Witness(({ body }: MessageExt) => Promise.reject(errors[body.toString()] as Error));
+    const witness = new Witness(({ body }: MessageExt) => Promise.reject(errors[body.toString()]));
     await harness.subscribe('shop', { handler: witness.handler });
     await harness.send('orders', ['own', 'foreign']);
     await harness.advance(3600 * 1000);

@@ -1,5 +1,4 @@
-import { toTimer } from '../../../lib/engine/delivery/timer/index.js';
-import { TimerHarness, timerDraft } from './timer-harness.js';
+import { TimerHarness } from './timer-harness.js';
 
 describe('A timer message', () => {
   it('is delivered at its millisecond', async () => {

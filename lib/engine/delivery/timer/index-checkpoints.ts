@@ -139,6 +139,6 @@ export class IndexCheckpoints {
     const endPosition = log.endPosition;
     const first = this.#index.firstSlot();
     if (first === undefined) return endPosition;
-    return (await wheel.oldestPosition(first, this.#index.lastSlot)) ?? endPosition;
+    return Math.min(endPosition, await wheel.oldestPosition(first, this.#index.lastSlot));
   }
 }

@@ -162,13 +162,13 @@ export class TimerWheel {
     }
   }
 
-  /** Position of the oldest unit of all filled slots from `fromSec` to `toSec`; undefined when there is none. */
-  async oldestPosition(fromSec: number, toSec: number): Promise<number | undefined> {
-    let oldest: number | undefined;
-    await this.#scan(fromSec, toSec, (slotSec, { firstPosition }) => {
-      if (this.#bits.has(slotSec)) oldest = Math.min(oldest ?? firstPosition, firstPosition);
+  /** Position of the oldest unit of all filled slots from `fromSec` to `toSec`; 0 when a slot can not be read. */
+  async oldestPosition(fromSec: number, toSec: number): Promise<number> {
+    let oldest = Infinity;
+    const isSound = await this.#scan(fromSec, toSec, (slotSec, { firstPosition }) => {
+      if (this.#bits.has(slotSec)) oldest = Math.min(oldest, firstPosition);
     });
-    return oldest;
+    return isSound ? oldest : 0;
   }
 
   /** Empties the wheel, file and all. The caller sees to it that nobody uses it. */

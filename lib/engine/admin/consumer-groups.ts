@@ -1,0 +1,46 @@
+import type { MessageModel } from '../types/index.js';
+
+/** A group that has members now. */
+export interface LiveGroup {
+  readonly group: string;
+  readonly messageModel: MessageModel;
+  readonly members: readonly LiveMember[];
+  /** The queues that it consumes, and who of its members has each; undefined: nobody at the moment. */
+  readonly queues: readonly { readonly topic: string; readonly queueId: number; readonly owner: string | undefined }[];
+}
+
+export interface LiveMember {
+  readonly clientId: string;
+  readonly paused: boolean;
+  /** Handlers that are running. */
+  readonly running: number;
+}
+
+/** What the admin API needs of consumption; the broker puts it together from the rooms that consume. */
+export interface ConsumerGroups {
+  readonly offsets: CommittedOffsets;
+  live(): readonly LiveGroup[];
+  /**
+   * Lets the running members of a group go on from another offset: what they have fetched and not begun is dropped, and what they are handling moves the
+   * offset no more. Nothing for a queue that nobody consumes at the moment.
+   */
+  move(group: string, topic: string, queueId: number, offset: number): void;
+  /** Lets members look again at topics that have been changed. */
+  refresh(): void;
+}
+
+/** How far clustering groups have consumed: `config/consumerOffset.json`. */
+export interface CommittedOffsets {
+  list(): readonly {
+    readonly topic: string;
+    readonly group: string;
+    readonly offsets: ReadonlyMap<number, number>;
+  }[];
+  /** Undefined: the group has never consumed this queue. */
+  get(topic: string, group: string, queueId: number): number | undefined;
+  set(topic: string, group: string, queueId: number, offset: number): void;
+  /** Forgets the offsets of all groups in a topic that is no more. */
+  removeTopic(topic: string): void;
+  /** Resolves when all that was set before is on disk. */
+  flush(): Promise<void>;
+}

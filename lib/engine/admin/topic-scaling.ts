@@ -1,0 +1,36 @@
+import { InvalidOptionError, QueuesNotDrainedError } from '../../errors/index.js';
+import type { TopicConfig } from '../types/index.js';
+import type { AdminParts } from './admin-parts.js';
+import { isSystemGroup } from './system-topics.js';
+
+/**
+ * Sees to it that no queue is taken from consumers that holds, or may get, messages for them. The order that loses nothing is: lower writeQueueNums, let the groups
+ * consume the rest, lower readQueueNums.
+ *
+ * @throws InvalidOptionError senders still write to such a queue
+ * @throws QueuesNotDrainedError a group has not consumed such a queue
+ */
+export function checkReadQueuesCanGo(before: TopicConfig, after: TopicConfig, parts: AdminParts): void {
+  const { readQueueNums, writeQueueNums } = after;
+  if (readQueueNums >= before.readQueueNums) return;
+  if (readQueueNums < writeQueueNums) {
+    const expected = `at least writeQueueNums, which is ${writeQueueNums}: lower that first`;
+    throw new InvalidOptionError({ option: 'readQueueNums', value: readQueueNums, expected });
+  }
+  const topic = before.topicName;
+  const queueIds = new Set<number>();
+  const groups = new Set<string>();
+  for (const { group, offsets } of groupsOf(topic, parts)) {
+    for (let queueId = readQueueNums; queueId < before.readQueueNums; queueId++) {
+      const { minOffset, maxOffset } = parts.context.store.queueRange(topic, queueId);
+      if (Math.max(offsets.get(queueId) ?? 0, minOffset) >= maxOffset) continue;
+      queueIds.add(queueId);
+      groups.add(group);
+    }
+  }
+  if (queueIds.size > 0) throw new QueuesNotDrainedError({ topic, queueIds: [...queueIds], groups: [...groups] });
+}
+
+function groupsOf(topic: string, { groups }: AdminParts): ReturnType<typeof groups.offsets.list> {
+  return groups.offsets.list().filter((entry) => entry.topic === topic && !isSystemGroup(entry.group));
+}
