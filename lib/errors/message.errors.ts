@@ -37,6 +37,13 @@ export class NotARequestError extends defineError<{ msgId: string; topic: string
   message: ({ msgId, topic }) => `Message ${msgId} of topic "${topic}" asks for no answer.`,
 }) {}
 
+export class CompressionUnsupportedError extends defineError<{ msgId: string; type: string }>({
+  code: 'COMPRESSION_UNSUPPORTED',
+  meaning: 'The body of a message was compressed by another client in a way that can not be undone here.',
+  remedy: 'Let its sender use ZLIB, or no compression.',
+  message: ({ msgId, type }) => `The body of message ${msgId} is compressed with ${type}.`,
+}) {}
+
 export class TopicNotExistError extends defineError<{ topic: string }>({
   code: 'TOPIC_NOT_EXIST',
   meaning: 'The topic does not exist, and is not created by what was asked for.',

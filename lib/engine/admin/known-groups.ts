@@ -1,4 +1,4 @@
-import { GroupNotExistError, TopicNotExistError } from '../../errors/index.js';
+import { GroupNotExistError } from '../../errors/index.js';
 import { checkGroupName } from '../store/index.js';
 import { deadLetterTopicOf, RETRY_TOPIC_PREFIX } from '../types/index.js';
 import type { AdminParts } from './admin-parts.js';
@@ -40,22 +40,22 @@ export function topicsOf(parts: AdminParts, group: string): readonly string[] {
 }
 
 /**
- * The topics that a change of offsets is about: the one that is named, or all of the group's but its retry topic, whose messages are on their way already.
+ * The topics that something is about: the one that is named, or all of the group's but its retry topic, whose messages are on their way already.
  *
- * @throws NameIllegalError, TopicNotExistError also when the group has never consumed the topic
+ * @throws NameIllegalError, TopicNotExistError
  */
 export function chosenTopics(parts: AdminParts, group: string, topic: string | undefined): readonly string[] {
-  const topics = topicsOf(parts, group);
-  if (topic === undefined) return topics.filter((name) => !name.startsWith(RETRY_TOPIC_PREFIX));
-  requireTopic(parts.context, topic);
-  if (!topics.includes(topic)) throw new TopicNotExistError({ topic });
-  return [topic];
+  if (topic === undefined) return topicsOf(parts, group).filter((name) => !name.startsWith(RETRY_TOPIC_PREFIX));
+  return [requireTopic(parts.context, topic).topicName];
 }
 
 /** Queues of a topic that consumers read, and those beyond that the group has an offset in. */
 export function queueIdsOf({ context, groups }: AdminParts, group: string, topic: string): readonly number[] {
   const readQueueNums = context.topics.get(topic)?.readQueueNums ?? 0;
   const entry = groups.offsets.list().find((each) => each.topic === topic && each.group === group);
-  const ids = new Set([...Array.from({ length: readQueueNums }, (_, queueId) => queueId), ...(entry?.offsets.keys() ?? [])]);
+  const ids = new Set([
+    ...Array.from({ length: readQueueNums }, (_, queueId) => queueId),
+    ...(entry?.offsets.keys() ?? []),
+  ]);
   return [...ids].toSorted((a, b) => a - b);
 }

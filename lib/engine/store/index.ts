@@ -15,3 +15,11 @@ export {
 } from './data-version.js';
 export { redraft } from './redraft.js';
 export { checkGroupName, checkSendableTopic, checkTopicName } from './names.js';
+export {
+  checkMessageType,
+  declaredMessageType,
+  MESSAGE_KINDS,
+  MESSAGE_TYPE_ATTRIBUTE,
+  type MessageKind,
+  type TopicMessageType,
+} from './topic-message-type.js';

@@ -85,6 +85,7 @@ export class KeyIndex {
   #unwritten = 0;
   /** Closed, or left behind: what comes now is entered at the next opening. */
   #takesNoMore = false;
+  #hasUnsyncedNames = false;
   readonly #queries = new Set<Promise<unknown>>();
 
   private constructor(surroundings: KeyIndexSurroundings) {

@@ -1,8 +1,13 @@
 import { inflateSync } from 'node:zlib';
 
+import { CompressionUnsupportedError } from '../../errors/index.js';
 import { Property, RETRY_TOPIC_PREFIX, SysFlag, type StoredRecord } from '../types/index.js';
 import { findProperty, parseProperties, type MessageProperties } from './message-properties.js';
 import { IPV4_HOST_BYTES, IPV6_HOST_BYTES, MAGIC_V2, readInt64, RecordField } from './record-format.js';
+
+/** Types of compression (`CompressionType`). What is neither is zlib. */
+const LZ4 = 0x100;
+const ZSTD = 0x200;
 
 /**
  * One record of the commit log as a message: a view of its bytes that reads a field when it is asked for, because most
@@ -55,7 +60,7 @@ export class StoredMessage implements StoredRecord {
   }
 
   get body(): Buffer {
-    return this.sysFlag & SysFlag.COMPRESSED ? inflateSync(this.storedBody) : this.storedBody;
+    return this.sysFlag & SysFlag.COMPRESSED ? this.#inflated() : this.storedBody;
   }
 
   get propertiesText(): string {
@@ -168,6 +173,15 @@ export class StoredMessage implements StoredRecord {
       properties: this.properties,
       body: this.body.toString('base64'),
     };
+  }
+
+  /** @throws CompressionUnsupportedError another client compressed it in a way that Node can't undo */
+  #inflated(): Buffer {
+    const type = this.sysFlag & SysFlag.COMPRESSION_TYPE;
+    if (type === LZ4 || type === ZSTD) {
+      throw new CompressionUnsupportedError({ msgId: this.msgId, type: type === LZ4 ? 'LZ4' : 'ZSTD' });
+    }
+    return inflateSync(this.storedBody);
   }
 
   get #storeHostBytes(): Buffer {

@@ -11,6 +11,8 @@ afterEach(() => harness.close());
 const heldOf = (group: string): readonly number[] =>
   harness.consume.groups().flatMap((status) => (status.group === group ? status.queues.map(({ held }) => held) : []));
 
+const isBusy = (body: string): boolean => body.startsWith('busy');
+
 describe('a concurrent listener', () => {
   it('gets the backlog and what comes after, each message once', async () => {
     await harness.createTopic('orders', 4);
@@ -109,6 +111,24 @@ describe('a concurrent listener', () => {
     expect(most).toBeLessThanOrEqual(100 + 8);
     // What is done makes room again.
     expect(mostLater).toBeGreaterThan(50);
+  });
+
+  it('fetches again when other queues have made room, although its own messages are stuck', async () => {
+    await harness.createTopic('orders', 2);
+    await harness.send('orders', numbered('busy', 30), { queueId: 0 });
+    await harness.send('orders', numbered('stuck', 5), { queueId: 1 });
+    const gate = new Gate();
+    const spec = { handler: gate.handler, pullThresholdForQueue: 10 };
+    await harness.subscribe('shop', spec, { pullThresholdForConsumer: 10 });
+    await harness.settle();
+    expect(gate.running).toEqual(expect.arrayContaining(['stuck0', 'busy9']));
+    expect(gate.running).toHaveLength(11);
+    for (let body = gate.running.find(isBusy); body !== undefined; body = gate.running.find(isBusy)) {
+      gate.end(body);
+      await harness.settle();
+    }
+    expect(gate.running).toEqual(numbered('stuck', 5));
+    gate.endAll();
   });
 
   it('does not run more than 2000 messages ahead of one that is stuck', async () => {

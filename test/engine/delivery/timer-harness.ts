@@ -21,8 +21,8 @@ export interface TimerHarnessOptions {
   readonly timers?: Partial<TimerOptions>;
   /** Small files of the log by default, so that timers are read from the disk. */
   readonly mappedFileSizeCommitLogBytes?: number;
-  /** Appends for which this is true fail. */
-  readonly refuses?: (draft: RecordDraft) => boolean;
+  /** Awaited before each append: may let it wait, or fail. */
+  readonly beforeAppend?: (draft: RecordDraft) => Promise<void>;
   /** Timer log files are this small by default. */
   readonly timerLogFileBytes?: number;
 }
@@ -148,11 +148,11 @@ export class TimerHarness {
 
   #messages(): MessageStore {
     const { messages } = this.store;
-    const { refuses } = this.options;
-    if (refuses === undefined) return messages;
+    const { beforeAppend } = this.options;
+    if (beforeAppend === undefined) return messages;
     return {
       append: async (draft) => {
-        if (refuses(draft)) throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+        await beforeAppend(draft);
         return messages.append(draft);
       },
       submit: (draft, waiter) => messages.submit(draft, waiter),

@@ -143,6 +143,14 @@ describe('the record of the commit log', () => {
     }
   });
 
+  it.each([
+    ['LZ4', 0x101],
+    ['ZSTD', 0x201],
+  ])('says so when its body is compressed with %s', (type, sysFlag) => {
+    const message = new StoredMessage(encode(draft({ sysFlag })), 0, '');
+    expect(() => message.body).toThrow(`compressed with ${type}`);
+  });
+
   it('is not taken for data at another place of the log', () => {
     const bytes = encode(draft(), 4096);
     expect(checkRecord(bytes, 0, bytes.length, 8192, 10_000)).toMatchObject({ kind: 'invalid' });
