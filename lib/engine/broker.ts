@@ -1,7 +1,8 @@
 import { StoreClosedError } from '../errors/index.js';
 import { ActivityCount } from './activity-count.js';
+import { BrokerAdmin } from './admin/index.js';
 import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './broker-options.js';
-import { ConsumeService } from './consume/index.js';
+import { allocateAveragely, ConsumeService, startPosition } from './consume/index.js';
 import { DelayLevelService, RetryService, toScheduled } from './delivery/index.js';
 import { compileSelector } from './filter/index.js';
 import {
@@ -13,7 +14,8 @@ import {
   SystemRandom,
 } from './io/index.js';
 import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
-import { offsetMessageIds, openStore, type OpenStore } from './store/index.js';
+import { PullService, type PullConsumer, type PullConsumerOptions } from './pull/index.js';
+import { checkGroupName, checkTopicName, offsetMessageIds, openStore, type OpenStore } from './store/index.js';
 import { withSubscribeDefaults } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
 import type {
@@ -51,8 +53,10 @@ interface RunningBroker {
   readonly producer: MessageProducer;
   readonly requests: RequestTable;
   readonly consume: ConsumeService;
+  readonly pull: PullService;
   readonly delay: DelayLevelService;
   readonly transactions: TransactionService;
+  readonly admin: BrokerAdmin;
 }
 
 /**
@@ -145,6 +149,26 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#running!.consume.subscribe(withSubscribeDefaults(options));
   }
 
+  /**
+   * Makes a consumer that asks for messages when it wants them (RocketMQ: `DefaultLitePullConsumer`).
+   *
+   * @throws PullGroupMissingError, NameIllegalError, InvalidOptionError
+   */
+  createPullConsumer(options: PullConsumerOptions): Promise<PullConsumer> {
+    if (this.#state !== 'running') return this.#refuse('make a pull consumer');
+    return this.#running!.pull.createConsumer(options);
+  }
+
+  /**
+   * Looking at the broker and steering it. Of a broker that runs.
+   *
+   * @throws StoreClosedError
+   */
+  get admin(): BrokerAdmin {
+    if (this.#running === undefined) throw this.#closedError('use the admin API');
+    return this.#running.admin;
+  }
+
   /** Resolves when nothing is under way: every send answered, every handler that could run has run. Delayed messages may still wait. */
   whenIdle(): Promise<void> {
     return this.#activity.whenIdle();
@@ -197,13 +221,22 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       compileSelector,
     });
     const transactions = new TransactionService(context, consume.offsets, options.transaction);
+    const pull = new PullService(context, {
+      offsets: consume.offsets,
+      compileSelector,
+      startPosition,
+      allocateQueues: allocateAveragely,
+      checkGroupName,
+      checkTopicName,
+    });
     const { processId, address } = hostIdentity();
     const ids = new UniqueIds(clock, random, address, processId);
     const requests = new RequestTable({ clock, random, clientId: `${options.brokerName}@${ids.next()}` });
+    const route = new TopicRoute(store.topics, random, options);
     const producer = new MessageProducer({
       store: store.messages,
       clock,
-      route: new TopicRoute(store.topics, random, options),
+      route,
       ids,
       requests,
       limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
@@ -220,14 +253,31 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
         });
       },
     });
-    return {
+    const delay = new DelayLevelService(context, options.delayLevels);
+    const admin = new BrokerAdmin({
+      context,
       store,
-      producer,
-      requests,
-      consume,
-      delay: new DelayLevelService(context, options.delayLevels),
+      groups: {
+        offsets: consume.offsets,
+        live: () => consume.groups(),
+        move: (group, topic, queueId, offset) => {
+          consume.move(group, topic, queueId, offset);
+          pull.moveGroup(group, topic, queueId, offset);
+        },
+        refresh: () => {
+          consume.refresh();
+          pull.refresh();
+        },
+      },
       transactions,
-    };
+      delays: {
+        delaysMs: options.delayLevels.delaysMs,
+        undeliveredFrom: (level) => delay.undeliveredFrom(level),
+      },
+      route,
+      defaultTopicQueueNums: options.defaultTopicQueueNums,
+    });
+    return { store, producer, requests, consume, pull, delay, transactions, admin };
   }
 
   /** Consumers first, so that nothing is handled twice for want of an offset; the store last. */
@@ -241,6 +291,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     const running = this.#running;
     try {
       if (running !== undefined) {
+        await running.pull.close();
         await running.consume.close();
         await running.delay.close();
         await running.transactions.close();

@@ -16,6 +16,8 @@ export {
   SystemClock,
   SystemRandom,
 } from './io/index.js';
+export type * from './admin/index.js';
+export type { PollOptions, PullConsumer, PullConsumerOptions } from './pull/index.js';
 export { RESERVED_PROPERTIES } from './produce/index.js';
 export { checkGroupName, checkTopicName, type FlushDiskType } from './store/index.js';
 export * from './types/clock.js';

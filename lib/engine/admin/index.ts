@@ -1,7 +1,6 @@
-export type { AdminParts } from './admin-parts.js';
 export type { Moment } from './argument-checks.js';
 export { BrokerAdmin } from './broker-admin.js';
-export type { CommittedOffsets, ConsumerGroups, LiveGroup, LiveMember } from './consumer-groups.js';
+export type { LiveMember } from './consumer-groups.js';
 export type { ConsumptionState, GroupConsumption } from './consumption-state.js';
 export type {
   DeadLetter,
@@ -18,3 +17,4 @@ export type { OffsetMove } from './offset-moves.js';
 export type { TopicAdmin, TopicQueueStats, TopicStats } from './topic-admin.js';
 export type { TopicInfo, TopicPermission, TopicSettings } from './topic-settings.js';
 export type { PendingTransactionInfo, TransactionAdmin } from './transaction-admin.js';
+export type { MessageKind, TopicMessageType } from '../store/index.js';

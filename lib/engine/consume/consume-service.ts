@@ -85,6 +85,14 @@ export class ConsumeService {
     for (const group of this.#groups.values()) group.refresh();
   }
 
+  /**
+   * Lets the members of a group go on from another offset in a queue. Whoever changes a group's offset in the table has to call this, too; else the next commit undoes
+   * it.
+   */
+  move(group: string, topic: string, queueId: number, offset: number): void {
+    this.#groups.get(group)?.move(topic, queueId, offset);
+  }
+
   /** All groups that have members. */
   groups(): readonly GroupStatus[] {
     return [...this.#groups.values()].map((group) => group.status());

@@ -77,6 +77,12 @@ export class ConsumerGroup {
     for (const sharing of this.#sharings()) sharing.refresh();
   }
 
+  /** Lets a clustering group go on from another offset. In BROADCASTING each member has offsets of its own, which stay. */
+  move(topic: string, queueId: number, offset: number): void {
+    if (this.#messageModel === 'BROADCASTING') return;
+    for (const sharing of this.#sharings()) sharing.move(topic, queueId, offset);
+  }
+
   queuesOf(member: Member): readonly QueueStatus[] {
     const queues = this.#members.get(member)?.status() ?? [];
     return queues.filter(({ owner }) => owner === member.clientId);

@@ -88,6 +88,12 @@ export class OffsetStore {
     return cell;
   }
 
+  /** Forgets how far groups have consumed a topic that is no more. */
+  removeTopic(topic: string): void {
+    for (const key of this.#cells.keys()) if (key.startsWith(`${topic}@`)) this.#cells.delete(key);
+    this.#onChange();
+  }
+
   /** All offsets, sorted by topic and group. */
   list(): readonly GroupOffsets[] {
     return [...this.#cells.keys()]

@@ -22,6 +22,11 @@ export class QueueSharing {
     for (const topic of this.#topics) topic.refresh();
   }
 
+  /** See {@link TopicQueues.move}. */
+  move(topic: string, queueId: number, offset: number): void {
+    for (const queues of this.#topics) if (queues.topic === topic) queues.move(queueId, offset);
+  }
+
   dispose(): void {
     for (const topic of this.#topics) topic.dispose();
   }

@@ -42,6 +42,10 @@ export class TopicQueues {
     });
   }
 
+  get topic(): string {
+    return this.#shared.topic;
+  }
+
   /** Shares the queues anew. Members must be in the order of their client ids. */
   share(members: readonly Member[]): void {
     this.#members = members;
@@ -57,6 +61,16 @@ export class TopicQueues {
       const owner = owners[queue.queueId];
       queue.assign(owner === undefined ? undefined : this.#members[owner]);
     }
+  }
+
+  /** Goes on at another offset. What was fetched and not begun is dropped; what is being handled is finished, and moves the offset no more. */
+  move(queueId: number, offset: number): void {
+    const left = this.#queues[queueId];
+    if (left === undefined) return;
+    left.dispose();
+    this.#offsets.cell(this.#shared.topic, queueId).commit(offset);
+    this.#queues[queueId] = this.#open(queueId);
+    this.refresh();
   }
 
   dispose(): void {

@@ -33,6 +33,12 @@ export class DelayLevelService {
     for (const cursor of this.#cursors) cursor.wake();
   }
 
+  /** The first record in the queue of a level that is not delivered. */
+  undeliveredFrom(level: number): number {
+    const { minOffset } = this.#context.store.queueRange(SCHEDULE_TOPIC, level - 1);
+    return Math.max(this.#offsets?.get(level) ?? 0, minOffset);
+  }
+
   /** Resolves when what is under way has been delivered and the offsets are on disk. Waiting messages stay in the store. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -15,7 +15,6 @@ import { LOCK_FILE_CONTENT } from './file-locker.js';
 import { fileSystemError } from './file-system-error.js';
 import { LockTable } from './lock-table.js';
 import { NameJournal } from './name-journal.js';
-import type { PageBudget } from './sparse-pages.js';
 import { SystemClock } from './system-clock.js';
 
 export interface FaultyFileSystemOptions {
@@ -44,7 +43,7 @@ export class FaultyFileSystem implements FileSystem {
   readonly #random: Random;
   readonly #clock: Pick<Clock, 'now' | 'defer'>;
   readonly #plan: FaultPlan;
-  readonly #budget: PageBudget;
+  readonly #budget: { totalBytes: number; usedBytes: number };
   readonly #locks = new LockTable();
   readonly #disk: FaultyDisk;
   #tree: DirectoryTree<CachedFile>;
@@ -75,6 +74,11 @@ export class FaultyFileSystem implements FileSystem {
   /** Makes the next fitting calls fail. */
   failNext(fault: OrderedFault): void {
     this.#plan.order(fault);
+  }
+
+  /** Makes the disk larger or smaller. What is on it stays, also when it is more than the disk holds now: then there is no room for more. */
+  resize(totalBytes: number): void {
+    this.#budget.totalBytes = totalBytes;
   }
 
   /** True while calls may fail. */
@@ -185,7 +189,7 @@ export class FaultyFileSystem implements FileSystem {
     return this.#call('diskUsage', path, () => {
       if (this.#tree.find(path, 'statfs') === undefined) throw fileSystemError('ENOENT', 'statfs', path);
       const { totalBytes, usedBytes } = this.#budget;
-      return { totalBytes, freeBytes: totalBytes - usedBytes };
+      return { totalBytes, freeBytes: Math.max(0, totalBytes - usedBytes) };
     });
   }
 

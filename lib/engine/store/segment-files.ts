@@ -50,7 +50,7 @@ export class SegmentFiles {
           found: `${sizeBytes} bytes at offset ${start}`,
         });
       }
-      if (isCut) await this.#pool.use(this.path(start), 'write', (file) => file.truncate(this.fileSizeBytes));
+      if (isCut) await this.#giveSize(start);
     }
     this.#starts = found.map(({ start }) => start);
   }
@@ -141,6 +141,13 @@ export class SegmentFiles {
   async removeAll(): Promise<void> {
     await this.removeBefore(Infinity);
     await this.#fileSystem.remove(this.directory);
+  }
+
+  async #giveSize(start: number): Promise<void> {
+    await this.#pool.use(this.#filePath(start), 'write', async (file) => {
+      await file.truncate(this.fileSizeBytes);
+      await file.datasync();
+    });
   }
 
   #filePath(start: number): string {

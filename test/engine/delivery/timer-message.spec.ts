@@ -190,10 +190,12 @@ describe('A recall handle', () => {
     expect(parseRecallHandle(text)).toEqual(handle);
   });
 
-  it('survives any name that a topic may have', () => {
+  it('survives any name that a topic or a broker may have', () => {
     for (const topic of ['a', '%DLQ%g', 'x|y-z_0', 'T'.repeat(127)]) {
       expect(parseRecallHandle(formatRecallHandle({ ...handle, topic }))).toEqual({ ...handle, topic });
     }
+    const brokerName = 'a broker with spaces';
+    expect(parseRecallHandle(formatRecallHandle({ ...handle, brokerName }))).toEqual({ ...handle, brokerName });
   });
 
   it.each([

@@ -302,23 +302,30 @@ describe('FaultyFileSystem', () => {
         await file.datasync();
         await disk.syncDirectory('/');
         const wrong: string[] = [];
-        // Of each page, what may stand in it: after a sync only the last.
-        const possible = Array.from({ length: 4 }, () => ['\0']);
+        // Of each page, what is on the disk (a torn page holds several letters), and what is on its way there.
+        const settled = Array.from({ length: 4 }, () => ['\0']);
+        const written = Array.from({ length: 4 }, (): string[] => []);
         for (const next of steps) {
           if (next.kind === 'write') {
             await file.write(page(next.letter), next.at * CACHE_PAGE_BYTES);
-            possible[next.at]!.push(next.letter);
+            written[next.at]!.push(next.letter);
           } else if (next.kind === 'sync') {
             await file.datasync();
-            for (const letters of possible) letters.splice(0, letters.length - 1);
+            for (const [index, letters] of written.entries()) {
+              const last = letters.pop();
+              if (last !== undefined) settled[index] = [last];
+              letters.length = 0;
+            }
           } else {
             disk.crash();
             const content = (await disk.readFile('/file'))!.toString();
-            for (const [index, letters] of possible.entries()) {
+            for (const [index, letters] of written.entries()) {
               const found = new Set(content.slice(index * CACHE_PAGE_BYTES, (index + 1) * CACHE_PAGE_BYTES));
-              wrong.push(...[...found].filter((letter) => !letters.includes(letter)));
+              const possible = [...settled[index]!, ...letters];
+              wrong.push(...[...found].filter((letter) => !possible.includes(letter)));
               // What is there now is not on its way any more: it is on the disk.
-              letters.splice(0, letters.length, ...found);
+              settled[index] = [...found];
+              letters.length = 0;
             }
             file = await disk.open('/file', 'write');
           }

@@ -1,5 +1,5 @@
 import type { MessageExt, PullBatch } from '../../../lib/engine/types/index.js';
-import { bodies, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
+import { bodies, Gate, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
 
 let harness: PullHarness;
 
@@ -83,6 +83,41 @@ describe('a poll', () => {
     expect(poll.value).toEqual([]);
   });
 
+  it('ends with nothing when a consumer without queues is closed', async () => {
+    await Promise.all([harness.subscribed(), harness.subscribed()]);
+    const spare = await harness.subscribed();
+    expect(spare.assignment()).toEqual([]);
+    const poll = new Watched(spare.poll({ timeoutMs: 60_000 }));
+    await harness.settle();
+    await spare.close();
+    expect(poll.value).toEqual([]);
+  });
+
+  it('reads no further when the consumer is closed, and close waits for what it reads', async () => {
+    const gate = new Gate();
+    let reads = 0;
+    await harness.close();
+    harness = await PullHarness.open((store) => ({
+      pull: async (request): Promise<PullBatch> => {
+        reads++;
+        await gate.opened;
+        return store.pull(request);
+      },
+    }));
+    await harness.createTopic('log', 3);
+    await harness.send('log', 2, ['m']);
+    const consumer = await harness.subscribed();
+    const poll = new Watched(consumer.poll());
+    const closing = new Watched(consumer.close());
+    await harness.settle();
+    expect(closing.state).toBe('pending');
+    gate.open();
+    await harness.settle();
+    expect(closing.state).toBe('resolved');
+    expect(poll.value).toEqual([]);
+    expect(reads).toBe(1);
+  });
+
   it('ends with nothing when the service is closed', async () => {
     const consumer = await harness.subscribed();
     const poll = new Watched(consumer.poll({ timeoutMs: 60_000 }));
@@ -92,7 +127,7 @@ describe('a poll', () => {
   });
 
   it('leaves no timer behind', async () => {
-    const consumer = await harness.subscribed();
+    const consumer = await harness.subscribed({ autoCommitIntervalMs: 600_000 });
     await harness.advance(10_000);
     const timers = harness.store.clock.pendingTimers;
     const woken = new Watched(consumer.poll({ timeoutMs: 600_000 }));

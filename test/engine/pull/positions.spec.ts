@@ -1,5 +1,6 @@
 import type { PullBatch } from '../../../lib/engine/types/index.js';
-import { bodies, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
+import { PullConsumerClosedError } from '../../../lib/errors/index.js';
+import { bodies, Gate, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
 
 let harness: PullHarness;
 
@@ -42,6 +43,7 @@ describe('seek', () => {
     const consumer = await harness.subscribed();
     await pollNow(consumer);
     await consumer.commit();
+    await harness.advance(5000);
     await consumer.seek(queue(0), 5);
     await harness.advance(5000);
     expect(harness.committed()).toEqual([5, 0]);
@@ -59,15 +61,12 @@ describe('seek', () => {
   });
 
   it('wins over a read that is under way', async () => {
-    let open: (() => void) | undefined;
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
+    const gate = new Gate();
     await harness.close();
     harness = await PullHarness.open((store) => ({
       pull: async (request): Promise<PullBatch> => {
         const batch = await store.pull(request);
-        if (request.offset === 0) await gate;
+        if (request.offset === 0) await gate.opened;
         return batch;
       },
     }));
@@ -76,7 +75,7 @@ describe('seek', () => {
     const consumer = await harness.subscribed();
     const poll = new Watched(consumer.poll({ timeoutMs: 60_000 }));
     await consumer.seek(queue(0), 18);
-    open!();
+    gate.open();
     await harness.settle();
     expect(bodies(poll.value!)).toEqual(['m18', 'm19']);
   });
@@ -118,6 +117,8 @@ describe('seek', () => {
     const first = await harness.subscribed();
     const second = await harness.subscribed();
     const stranger = await harness.subscribed({ group: 'others' });
+    const broadcasting = await harness.subscribed({ messageModel: 'BROADCASTING' });
+    await pollNow(broadcasting);
     await pollNow(first);
     await pollNow(second);
     await pollNow(stranger);
@@ -125,6 +126,28 @@ describe('seek', () => {
     expect(await pollNow(first)).toEqual([]);
     expect(await pollNow(second)).toEqual(['b3', 'b4']);
     expect(await pollNow(stranger)).toEqual([]);
+    expect(await pollNow(broadcasting)).toEqual([]);
+  });
+
+  it('to a time keeps close waiting while it is looked up', async () => {
+    const gate = new Gate();
+    await harness.close();
+    harness = await PullHarness.open((store) => ({
+      offsetByTime: async (topic, queueId, timestampMs) => {
+        await gate.opened;
+        return store.offsetByTime(topic, queueId, timestampMs);
+      },
+    }));
+    await harness.createTopic('log', 1);
+    const consumer = await harness.subscribed();
+    const seeking = new Watched(consumer.seekToTimestamp(queue(0), 0));
+    const closing = new Watched(consumer.close());
+    await harness.settle();
+    expect(closing.state).toBe('pending');
+    gate.open();
+    await harness.settle();
+    expect(closing.state).toBe('resolved');
+    expect(seeking.error).toBeInstanceOf(PullConsumerClosedError);
   });
 });
 

@@ -55,6 +55,13 @@ describe('a pull consumer is refused', () => {
     await expect(harness.create(untyped(options))).rejects.toThrow(InvalidOptionError);
   });
 
+  it('and leaves no group behind; one that is made leaves it', async () => {
+    await expect(harness.create({ pullBatchSize: 0 })).rejects.toThrow(InvalidOptionError);
+    expect(harness.store.context.groups.get('readers')).toBeUndefined();
+    await harness.create();
+    expect(harness.store.context.groups.get('readers')).toBeDefined();
+  });
+
   it('by a service that is closed', async () => {
     await harness.pull.close();
     await expect(harness.create()).rejects.toThrow(StoreClosedError);
@@ -71,10 +78,14 @@ describe('assign and subscribe', () => {
     expect(reader.assignment()).toEqual([queue(0)]);
   });
 
-  it('exclude each other also when they are called at once', async () => {
+  // The subscription to a topic that does not exist has nothing to wait for, so it comes first.
+  it.each([
+    ['log', ['fulfilled', 'rejected']],
+    ['later', ['rejected', 'fulfilled']],
+  ])('exclude each other also when they are called at once, with topic %s', async (topic, expected) => {
     const consumer = await harness.create();
-    const ends = await Promise.allSettled([consumer.assign([queue(0)]), consumer.subscribe('log')]);
-    expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const ends = await Promise.allSettled([consumer.assign([queue(0)]), consumer.subscribe(topic)]);
+    expect(ends.map(({ status }) => status)).toEqual(expected);
   });
 
   it('refuse a selector of a broadcasting consumer, unless it takes everything', async () => {
@@ -162,6 +173,7 @@ describe('a poll is refused', () => {
 describe('a queue that is not assigned', () => {
   it.each<[string, (consumer: PullConsumer) => unknown]>([
     ['seek', (consumer) => consumer.seek(queue(1), 0)],
+    ['seek, if another broker has it', (consumer) => consumer.seek({ ...queue(0), brokerName: 'broker-b' }, 0)],
     ['seekToBegin', (consumer) => consumer.seekToBegin(queue(1))],
     ['seekToEnd', (consumer) => consumer.seekToEnd(queue(1))],
     ['seekToTimestamp', (consumer) => consumer.seekToTimestamp(queue(1), 0)],

@@ -1,5 +1,5 @@
 import type { PullConsumer } from '../../../lib/engine/pull/index.js';
-import { bodies, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
+import { bodies, Gate, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
 
 let harness: PullHarness;
 
@@ -88,6 +88,30 @@ describe('the pull consumers of a group that subscribe to a topic', () => {
     const second = await harness.subscribed({ ...rule(), autoCommit: false });
     expect(await pollNow(second)).toEqual(['new']);
     expect(await pollNow(first)).toEqual([]);
+  });
+
+  it('keep what one of them has committed while another one still looks for its start', async () => {
+    const gate = new Gate();
+    let lookUps = 0;
+    await harness.close();
+    harness = await PullHarness.open((store) => ({
+      offsetByTime: async (topic, queueId, timestampMs) => {
+        if (++lookUps === 1) await gate.opened;
+        return store.offsetByTime(topic, queueId, timestampMs);
+      },
+    }));
+    await harness.createTopic('single', 1);
+    await harness.send('single', 0, numbered('m', 5));
+    const rule = { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP', consumeTimestampMs: 0 } as const;
+    const slow = await harness.create(rule);
+    const subscribing = new Watched(slow.subscribe('single'));
+    const quick = await harness.subscribed(rule, 'single');
+    expect(await pollNow(quick, 3)).toEqual(numbered('m', 3));
+    await quick.commit();
+    gate.open();
+    await harness.settle();
+    expect(subscribing.state).toBe('resolved');
+    expect(harness.committed('single')).toEqual([3]);
   });
 
   it('can subscribe at the same time', async () => {
@@ -206,6 +230,33 @@ describe('assigned queues', () => {
     await consumer.assign([queue(0), queue(2)]);
     const rest = await pollNow(consumer);
     expect(rest.toSorted()).toEqual(['a2', 'a3', ...numbered('c', 4)]);
+  });
+
+  it('are the only ones that arrivals are listened to of', async () => {
+    const listened: string[] = [];
+    await harness.close();
+    harness = await PullHarness.open((store) => ({
+      onArrival: (topic, listener) => {
+        const stop = store.onArrival(topic, listener);
+        listened.push(topic);
+        return () => {
+          listened.splice(listened.indexOf(topic), 1);
+          stop();
+        };
+      },
+    }));
+    await harness.createTopic('log', 2);
+    await harness.createTopic('audit', 1);
+    const reader = await harness.create();
+    await reader.assign([queue(0), queue(1), queue(0, 'audit')]);
+    expect(listened.toSorted()).toEqual(['audit', 'log']);
+    await reader.assign([queue(1)]);
+    expect(listened).toEqual(['log']);
+    const subscriber = await harness.subscribed({}, 'audit');
+    await subscriber.unsubscribe('audit');
+    expect(listened).toEqual(['log']);
+    await reader.close();
+    expect(listened).toEqual([]);
   });
 
   it('may be of several topics', async () => {

@@ -27,10 +27,12 @@ export function parseRecallHandle(handle: unknown): RecallHandle {
   if (typeof handle !== 'string' || !BASE64_URL.test(handle)) {
     throw new RecallHandleIllegalError({ handle, reason: 'it is not base64url text' });
   }
-  const [version, topic, brokerName, timestamp, uniqKey] = Buffer.from(handle, 'base64url')
-    .toString('utf8')
-    .split(SEPARATOR);
-  if (version !== VERSION || !topic || !brokerName || !uniqKey || !/^\d{1,15}$/.test(timestamp ?? '')) {
+  const words = Buffer.from(handle, 'base64url').toString('utf8').split(SEPARATOR);
+  const [version, topic] = words;
+  const [timestamp = '', uniqKey] = words.slice(-2);
+  // The name of a broker is free text; RocketMQ could not read a handle with one that holds a space.
+  const brokerName = words.slice(2, -2).join(SEPARATOR);
+  if (version !== VERSION || !topic || !brokerName || !uniqKey || !/^\d{1,15}$/.test(timestamp)) {
     throw new RecallHandleIllegalError({ handle, reason: 'it does not read "v1 topic brokerName timestamp uniqKey"' });
   }
   return { topic, brokerName, timestampMs: Number(timestamp), uniqKey };

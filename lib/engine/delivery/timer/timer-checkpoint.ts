@@ -71,6 +71,8 @@ const STATE_BYTES = CRC_AT + 4;
 export async function readTimerCheckpoint(fileSystem: FileSystem, path: string): Promise<TimerCheckpoint | undefined> {
   const bytes = await fileSystem.readFile(path);
   if (bytes === undefined || bytes.length < SHARED_BYTES) return undefined;
+  // A file that was made, and then the power went.
+  if (bytes.every((byte) => byte === 0)) return undefined;
   const checkpoint = {
     readMs: readInt64(bytes, 0),
     logPosition: readInt64(bytes, 8),

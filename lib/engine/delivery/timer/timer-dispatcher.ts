@@ -8,8 +8,6 @@ import { slotStartMs } from './timer-time.js';
 
 /** Messages that are handed on together: enough to share a sync of the log, few enough to be a short piece of work. */
 const BATCH_TIMERS = 512;
-/** No slot has more timers than this in memory. */
-const MAX_LOADED_TIMERS = 64 * 1024;
 /** With this many timers in memory no further slot is read. */
 const ENOUGH_LOADED_TIMERS = 8 * BATCH_TIMERS;
 /** A slot is read so long before its first timer can be due. */
@@ -39,6 +37,7 @@ export class TimerDispatcher {
   readonly #index: TimerIndex;
   readonly #delivery: TimerDelivery;
   readonly #statistics: MutableTimerStatistics;
+  readonly #maxTimersPerSlot: number;
   readonly #listener: DispatchListener;
   readonly #loaded = new Map<number, LoadedSlot>();
   /** Taken out of their slots and not all delivered. They come before everything else. */
@@ -56,12 +55,14 @@ export class TimerDispatcher {
     index: TimerIndex,
     delivery: TimerDelivery,
     statistics: MutableTimerStatistics,
+    maxTimersPerSlot: number,
     listener: DispatchListener,
   ) {
     this.#context = context;
     this.#index = index;
     this.#delivery = delivery;
     this.#statistics = statistics;
+    this.#maxTimersPerSlot = maxTimersPerSlot;
     this.#listener = listener;
   }
 
@@ -216,7 +217,7 @@ export class TimerDispatcher {
     const slot = new LoadedSlot(slotSec);
     this.#loaded.set(slotSec, slot);
     try {
-      slot.fill(await readSlot(this.#index.log, chain, after, MAX_LOADED_TIMERS));
+      slot.fill(await readSlot(this.#index.log, chain, after, this.#maxTimersPerSlot));
     } catch (error) {
       if (this.#loaded.get(slotSec) === slot) this.#loaded.delete(slotSec);
       throw error;
@@ -255,7 +256,7 @@ export class TimerDispatcher {
 
   /** A slot that grew too large in memory is read again in parts. What was taken out of it is remembered by the index. */
   #boundMemory(slot: LoadedSlot): void {
-    if (slot.count > 2 * MAX_LOADED_TIMERS) this.#loaded.delete(slot.slotSec);
+    if (slot.count > 2 * this.#maxTimersPerSlot) this.#loaded.delete(slot.slotSec);
   }
 
   #sleepUntil(timeMs: number): void {

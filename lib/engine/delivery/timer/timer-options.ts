@@ -18,6 +18,8 @@ export interface TimerOptions {
   readonly timerFlushIntervalMs: number;
   /** Size of a timer log file. Default 100 MiB (RocketMQ: `mappedFileSizeTimerLog`). */
   readonly mappedFileSizeTimerLogBytes: number;
+  /** Timers of one second that are in memory at the same time, at most; the others are read when these are delivered. Default 65,536, 16 bytes each. */
+  readonly maxLoadedTimersPerSecond: number;
 }
 
 export const DEFAULT_TIMER_OPTIONS: TimerOptions = Object.freeze({
@@ -25,6 +27,7 @@ export const DEFAULT_TIMER_OPTIONS: TimerOptions = Object.freeze({
   timerRollWindowMs: 2 * DAY_MS,
   timerFlushIntervalMs: 1000,
   mappedFileSizeTimerLogBytes: 100 * 1024 * 1024,
+  maxLoadedTimersPerSecond: 64 * 1024,
 });
 
 /** The wheel turns once in 14 days; two windows and a half of downtime must fit. */
@@ -34,14 +37,17 @@ const ROLL_WINDOW_STEP_MS = 2000;
 /** Offsets in a file are 32-bit in RocketMQ. */
 const MAX_LOG_FILE_BYTES = 2 ** 31 - 1;
 const MIN_LOG_FILE_BYTES = 1024;
+const MAX_LOADED_TIMERS = 2 ** 24;
 
 /** @throws InvalidOptionError */
 export function checkTimerOptions(options: TimerOptions): void {
-  const { timerMaxDelayMs, timerRollWindowMs, timerFlushIntervalMs, mappedFileSizeTimerLogBytes } = options;
-  checkRange('timerMaxDelayMs', timerMaxDelayMs, 1, MAX_TIMER_DELAY_MS);
-  checkRange('timerRollWindowMs', timerRollWindowMs, ROLL_WINDOW_STEP_MS, MAX_ROLL_WINDOW_MS, ROLL_WINDOW_STEP_MS);
-  checkRange('timerFlushIntervalMs', timerFlushIntervalMs, 1, DAY_MS);
+  const step = ROLL_WINDOW_STEP_MS;
+  checkRange('timerMaxDelayMs', options.timerMaxDelayMs, 1, MAX_TIMER_DELAY_MS);
+  checkRange('timerRollWindowMs', options.timerRollWindowMs, step, MAX_ROLL_WINDOW_MS, step);
+  checkRange('timerFlushIntervalMs', options.timerFlushIntervalMs, 1, DAY_MS);
+  const { mappedFileSizeTimerLogBytes, maxLoadedTimersPerSecond } = options;
   checkRange('mappedFileSizeTimerLogBytes', mappedFileSizeTimerLogBytes, MIN_LOG_FILE_BYTES, MAX_LOG_FILE_BYTES);
+  checkRange('maxLoadedTimersPerSecond', maxLoadedTimersPerSecond, 1, MAX_LOADED_TIMERS);
 }
 
 /**

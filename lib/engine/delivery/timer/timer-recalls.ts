@@ -107,6 +107,7 @@ export class TimerRecalls implements HeldMessages {
         const record = await this.#context.store.readRecord(physicalOffset);
         const facts = record && timerFacts(record);
         if (facts === undefined || (isDelete ? facts.deleteKey : facts.key) !== key) continue;
+        if (slotOf(facts.dueMs) !== slotOf(timestampMs)) continue;
         if (isDelete) return { dueMs: facts.dueMs, isRecalled: true };
         dueMs = facts.dueMs;
       }

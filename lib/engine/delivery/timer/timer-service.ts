@@ -46,10 +46,15 @@ export class TimerService {
     this.#index = new TimerIndex(files, this.#options);
     this.#recalls = new TimerRecalls(context, this.#index);
     this.#delivery = new TimerDelivery(context, this.#index, this.#recalls, this.#statistics);
-    this.#dispatcher = new TimerDispatcher(context, this.#index, this.#delivery, this.#statistics, {
-      onError: (error) => this.#onError(error),
-      onSlotRemoved: () => this.#indexer.wake(),
-    });
+    const { maxLoadedTimersPerSecond } = this.#options;
+    this.#dispatcher = new TimerDispatcher(
+      context,
+      this.#index,
+      this.#delivery,
+      this.#statistics,
+      maxLoadedTimersPerSecond,
+      { onError: (error) => this.#onError(error), onSlotRemoved: () => this.#indexer.wake() },
+    );
     this.#indexer = new TimerIndexer(context, this.#index, this.#dispatcher, this.#statistics);
     this.#recalls.indexer = this.#indexer;
   }

@@ -1,0 +1,97 @@
+import {
+  EmbeddedBroker,
+  ManualClock,
+  MemoryFileSystem,
+  SilentLogger,
+  type MessageExt,
+} from '../../../lib/engine/index.js';
+
+describe('the embedded broker', () => {
+  let files: MemoryFileSystem;
+  let clock: ManualClock;
+  let broker: EmbeddedBroker;
+
+  const open = async (): Promise<EmbeddedBroker> => {
+    broker = new EmbeddedBroker(
+      { store: { path: '/store' } },
+      { fileSystem: files, clock, logger: new SilentLogger() },
+    );
+    await broker.start();
+    return broker;
+  };
+  const text = (message: { body: Uint8Array }): string => Buffer.from(message.body).toString();
+
+  beforeEach(async () => {
+    clock = new ManualClock();
+    files = new MemoryFileSystem({ clock });
+    await open();
+  });
+
+  afterEach(() => broker.close());
+
+  it('carries a message from send to handler with defaults for everything else', async () => {
+    const received: string[] = [];
+    await broker.subscribe({
+      group: 'g',
+      subscriptions: [{ topic: 't', handler: (m) => void received.push(text(m)) }],
+    });
+    await broker.send({ topic: 't', body: Buffer.from('hello') });
+    await broker.whenIdle();
+    expect(received).toEqual(['hello']);
+  });
+
+  it('hands messages to a pull consumer, which goes on after a restart where it was', async () => {
+    const poll = async (): Promise<string[]> => {
+      const consumer = await broker.createPullConsumer({ group: 'puller' });
+      await consumer.subscribe('t');
+      const messages = await consumer.poll({ maxCount: 10, timeoutMs: 1 });
+      await consumer.commit();
+      await consumer.close();
+      return messages.map(text).toSorted();
+    };
+    for (const body of ['a', 'b']) await broker.send({ topic: 't', body: Buffer.from(body) });
+    expect(await poll()).toEqual(['a', 'b']);
+    await broker.close();
+    await open();
+    await broker.send({ topic: 't', body: Buffer.from('c') });
+    expect(await poll()).toEqual(['c']);
+  });
+
+  it('answers a request by its listener', async () => {
+    await broker.subscribe({
+      group: 'answerer',
+      subscriptions: [
+        {
+          topic: 'question',
+          handler: (message: MessageExt) =>
+            broker.reply(message, { body: Buffer.from(`${text(message)}!`), properties: {} }),
+        },
+      ],
+    });
+    const answers = await Promise.all(
+      ['a', 'b'].map((body) => broker.request({ topic: 'question', body: Buffer.from(body) })),
+    );
+    expect(answers.map(text)).toEqual(['a!', 'b!']);
+  });
+
+  it('hands a batch to its consumers one by one, in order', async () => {
+    const received: string[] = [];
+    await broker.subscribe({
+      group: 'g',
+      subscriptions: [{ topic: 't', consumeMode: 'ORDERLY', handler: (m) => void received.push(text(m)) }],
+    });
+    await broker.sendBatch(['1', '2', '3'].map((body) => ({ topic: 't', body: Buffer.from(body) })));
+    await broker.whenIdle();
+    expect(received).toEqual(['1', '2', '3']);
+  });
+
+  it('refuses to work before it is started and after it is closed, by a named error', async () => {
+    const other = new EmbeddedBroker({ store: { type: 'memory' } }, { logger: new SilentLogger() });
+    const send = (): Promise<unknown> => other.send({ topic: 't', body: Buffer.from('x') });
+    await expect(send()).rejects.toMatchObject({ code: 'STORE_CLOSED', fields: { state: 'not started' } });
+    await other.start();
+    await Promise.all([other.close(), other.close()]);
+    await expect(send()).rejects.toMatchObject({ code: 'STORE_CLOSED', fields: { state: 'closed' } });
+    await expect(other.subscribe({ group: 'g', subscriptions: [] })).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+});

@@ -1,0 +1,406 @@
+import fc from 'fast-check';
+
+import { readSlot } from '../../../lib/engine/delivery/timer/slot-reader.js';
+import { SlotBits } from '../../../lib/engine/delivery/timer/slot-bits.js';
+import { TimerLog } from '../../../lib/engine/delivery/timer/timer-log.js';
+import {
+  lookTimeMs,
+  possibleSlots,
+  slotEndMs,
+  slotOf,
+  slotStartMs,
+} from '../../../lib/engine/delivery/timer/timer-time.js';
+import { UnitMagic, writeUnit } from '../../../lib/engine/delivery/timer/timer-unit.js';
+import { MemoryFileSystem } from '../../../lib/engine/io/index.js';
+import { STORE_PATH, TimerHarness } from './timer-harness.js';
+
+const SLOTS = 1_209_600;
+const DAY_MS = 86_400_000;
+
+/** What RocketMQ's classes `Slot` and `TimerLog` make of the files, read without our code. */
+async function readAsRocketMq(harness: TimerHarness, timeMs: number) {
+  const wheel = (await harness.fileSystem.readFile(`${STORE_PATH}/timerwheel`))!;
+  const slotAt = (Math.floor(timeMs / 1000) % SLOTS) * 32;
+  const slot = {
+    timeMs: Number(wheel.readBigInt64BE(slotAt)) * 1000,
+    firstPos: Number(wheel.readBigInt64BE(slotAt + 8)),
+    lastPos: Number(wheel.readBigInt64BE(slotAt + 16)),
+    num: wheel.readInt32BE(slotAt + 24),
+  };
+  const units = [];
+  for (let position = slot.lastPos; slot.timeMs !== 0 && position >= 0;) {
+    const fileSize = 4096;
+    const name = String(position - (position % fileSize)).padStart(20, '0');
+    const file = (await harness.fileSystem.readFile(`${STORE_PATH}/timerlog/${name}`))!;
+    const at = position % fileSize;
+    units.push({
+      size: file.readInt32BE(at),
+      magic: file.readInt32BE(at + 12),
+      delayedTime: Number(file.readBigInt64BE(at + 16)) + file.readInt32BE(at + 24),
+      writeTime: Number(file.readBigInt64BE(at + 16)),
+      offsetPy: Number(file.readBigInt64BE(at + 28)),
+      sizePy: file.readInt32BE(at + 36),
+    });
+    position = Number(file.readBigInt64BE(at + 4));
+  }
+  return { wheelBytes: wheel.length, slot, units };
+}
+
+describe('The files of the timer index', () => {
+  it('are those of RocketMQ: a wheel of seconds, chains of units from the newest to the oldest, a checkpoint', async () => {
+    const harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    const dueMs = startMs + 5000;
+    const first = await harness.send('orders', 'a', dueMs);
+    await harness.send('orders', 'b', dueMs - 999);
+    await harness.send('orders', 'c', dueMs + 1);
+    await harness.timers.recall(first.handle!);
+    await harness.advance(2000);
+    const records = await harness.messages('rmq_sys_wheel_timer');
+    const outMs = dueMs - 1000;
+    const { wheelBytes, slot, units } = await readAsRocketMq(harness, outMs);
+    expect(wheelBytes).toBe(2 * 604_800 * 32);
+    expect(slot).toEqual({ timeMs: outMs, firstPos: 0, lastPos: 3 * 52, num: 1 });
+    expect(units).toEqual(
+      [records[3]!, records[1]!, records[0]!].map((record, i) => ({
+        size: 52,
+        magic: i === 0 ? 5 : 1,
+        delayedTime: outMs,
+        writeTime: startMs,
+        offsetPy: record.commitLogOffset,
+        sizePy: record.storeSize,
+      })),
+    );
+    const check = (await harness.fileSystem.readFile(`${STORE_PATH}/config/timercheck`))!;
+    expect(check).toHaveLength(4096);
+    const [readMs, flushPos, queueOffset, masterQueueOffset] = [0, 8, 16, 24].map((at) =>
+      Number(check.readBigInt64BE(at)),
+    );
+    expect([flushPos, queueOffset, masterQueueOffset]).toEqual([4 * 52, 4, 4]);
+    expect(readMs! % 1000).toBe(0);
+    expect(readMs).toBeLessThanOrEqual(outMs);
+    const metrics = JSON.parse(
+      String(await harness.fileSystem.readFile(`${STORE_PATH}/config/timermetrics`)),
+    ) as unknown;
+    expect(metrics).toMatchObject({ timingCount: { orders: { count: 2 } } });
+    await harness.close();
+  });
+
+  it('mark what is to go back into the timer topic, so that a real broker does not deliver it too early', async () => {
+    const harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 3 * DAY_MS;
+    await harness.send('orders', 'a', dueMs);
+    await harness.advance(2000);
+    const { units } = await readAsRocketMq(harness, dueMs - DAY_MS - 1000);
+    expect(units).toEqual([expect.objectContaining({ magic: 3 })]);
+    await harness.close();
+  });
+
+  it('show a slot as empty to a real broker as soon as it is done', async () => {
+    const harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 5000;
+    await harness.send('orders', 'a', dueMs);
+    await harness.advance(10_000);
+    expect((await readAsRocketMq(harness, dueMs - 1000)).slot.timeMs).toBe(0);
+    await harness.close();
+  });
+
+  it('go when nothing in them is needed any more', async () => {
+    const harness = await TimerHarness.open();
+    const files = async (): Promise<number> => (await harness.fileSystem.list(`${STORE_PATH}/timerlog`)).length;
+    for (let i = 0; i < 1000; i++) await harness.send('orders', String(i), harness.clock.now() + 1000 + i);
+    await harness.advance(1500);
+    const kept = await harness.send('orders', 'kept', harness.clock.now() + DAY_MS);
+    expect(await files()).toBeGreaterThan(10);
+    for (let minute = 0; minute < 3; minute++) {
+      await harness.advance(60_000);
+      await harness.send('orders', 'x', harness.clock.now() + 500);
+    }
+    await harness.advance(5000);
+    expect(await files()).toBeLessThanOrEqual(2);
+    await harness.timers.recall(kept.handle!);
+    await harness.close();
+  });
+});
+
+describe('An index that is not there, or not ours,', () => {
+  const removeTimerFiles = async (harness: TimerHarness, ...names: string[]): Promise<void> => {
+    for (const name of names) {
+      const path = `${STORE_PATH}/${name}`;
+      for (const file of name === 'timerlog' ? await harness.fileSystem.list(path) : []) {
+        await harness.fileSystem.remove(`${path}/${file}`);
+      }
+      await harness.fileSystem.remove(path);
+    }
+  };
+
+  it('is made again from the log without delivering anything twice, if the checkpoint is left', async () => {
+    let harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    for (let i = 1; i <= 300; i++) await harness.send('orders', String(i), startMs + i * 50);
+    await harness.advance(5025);
+    await harness.close();
+    await removeTimerFiles(harness, 'timerwheel', 'timerlog', 'config/timermetrics');
+    harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+    expect(harness.logger.warnings).toEqual([expect.stringContaining('The timer index is made again from the log')]);
+    expect(harness.timers.pending.total).toBe(200);
+    await harness.advance(60_000);
+    const expected = Array.from({ length: 300 }, (_, i) => ({ body: String(i + 1), atMs: startMs + (i + 1) * 50 }));
+    expect(await harness.delivered('orders')).toEqual(expected);
+    harness = await harness.reopened();
+    expect(harness.logger.warnings).toEqual([]);
+    await harness.close();
+  });
+
+  it('is made again without a checkpoint as well: what was due is delivered once more, and nothing is lost', async () => {
+    let harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    for (let i = 1; i <= 10; i++) await harness.send('orders', String(i), startMs + i * 1000);
+    await harness.advance(5000);
+    await harness.close();
+    await removeTimerFiles(harness, 'config/timercheck');
+    harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+    await harness.advance(60_000);
+    const times = (await harness.delivered('orders')).map(({ body, atMs }) => [Number(body), (atMs - startMs) / 1000]);
+    expect(times.slice(0, 10).map(([body]) => body)).toEqual([1, 2, 3, 4, 5, 1, 2, 3, 4, 5]);
+    expect(times.slice(10)).toEqual([6, 7, 8, 9, 10].map((second) => [second, second]));
+    await harness.close();
+  });
+
+  it('goes on where a real broker left it', async () => {
+    let harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    for (let i = 1; i <= 10; i++) await harness.send('orders', String(i), startMs + i * 1000);
+    await harness.close();
+    // The broker has delivered the first five, and writes its part of the checkpoint.
+    await harness.clock.advance(5500);
+    const check = await harness.fileSystem.open(`${STORE_PATH}/config/timercheck`, 'write');
+    const bytes = Buffer.alloc(32);
+    bytes.writeBigInt64BE(BigInt(startMs + 5000), 0);
+    bytes.writeBigInt64BE(520n, 8);
+    bytes.writeBigInt64BE(10n, 16);
+    bytes.writeBigInt64BE(10n, 24);
+    await check.write(bytes, 0);
+    await check.close();
+    harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+    await harness.advance(60_000);
+    expect((await harness.delivered('orders')).map(({ body }) => body)).toEqual(['6', '7', '8', '9', '10']);
+    await harness.close();
+  });
+
+  it('is made again when a unit turns out to be damaged while the broker runs', async () => {
+    let harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    for (let i = 1; i <= 100; i++) await harness.send('orders', String(i), startMs + i * 100);
+    harness = await harness.reopened();
+    const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
+    await log.write(Buffer.from([0xff]), 52 * 50 + 30);
+    await log.close();
+    await harness.advance(60_000);
+    expect(harness.logger.warnings).toEqual([expect.stringContaining('The timer index is damaged')]);
+    const expected = Array.from({ length: 100 }, (_, i) => ({ body: String(i + 1), atMs: startMs + (i + 1) * 100 }));
+    expect(await harness.delivered('orders')).toEqual(expected);
+    await harness.close();
+  });
+
+  it('is made again by a recall that meets the damage', async () => {
+    let harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 50_000;
+    const { handle } = await harness.send('orders', 'a', dueMs);
+    await harness.send('orders', 'b', dueMs);
+    harness = await harness.reopened();
+    const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
+    await log.write(Buffer.from([0xff]), 30);
+    await log.close();
+    await harness.timers.recall(handle!);
+    await harness.advance(60_000);
+    expect(await harness.delivered('orders')).toEqual([{ body: 'b', atMs: dueMs }]);
+    await harness.close();
+  });
+
+  it('is made again when its files are of another size', async () => {
+    let harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 5000;
+    for (let i = 0; i < 100; i++) await harness.send('orders', String(i), dueMs);
+    harness = await harness.reopened({ timerLogFileBytes: 2048 });
+    expect(harness.logger.warnings).toEqual([expect.stringContaining('expected a file of 2048 bytes')]);
+    await harness.advance(10_000);
+    expect(await harness.delivered('orders')).toHaveLength(100);
+    await harness.close();
+  });
+
+  it('does not pass over a message when the log was put back to an older state', async () => {
+    let harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    for (let i = 0; i < 10; i++) await harness.send('orders', String(i), startMs + 5000);
+    await harness.close();
+    for (const name of ['commitlog', 'consumequeue/rmq_sys_wheel_timer/0']) {
+      for (const file of await harness.fileSystem.list(`${STORE_PATH}/${name}`)) {
+        await harness.fileSystem.remove(`${STORE_PATH}/${name}/${file}`);
+      }
+    }
+    await harness.fileSystem.remove(`${STORE_PATH}/checkpoint`);
+    harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+    for (let i = 0; i < 5; i++) await harness.send('orders', `new ${i}`, startMs + 6000);
+    await harness.advance(10_000);
+    expect((await harness.delivered('orders')).map(({ body }) => body)).toEqual([0, 1, 2, 3, 4].map((i) => `new ${i}`));
+    await harness.close();
+  });
+});
+
+describe('The wheel', () => {
+  it('has one slot for what is due in a second, beginning one millisecond after the full second', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4e12 }), (timeMs) => {
+        const slot = slotOf(timeMs);
+        expect(slotStartMs(slot)).toBeLessThan(timeMs);
+        expect(slotEndMs(slot)).toBeGreaterThanOrEqual(timeMs);
+        expect(slotEndMs(slot) - slotStartMs(slot)).toBe(1000);
+      }),
+    );
+  });
+
+  it('has a message within one roll window, at a place that only its record decides, where a recall looks for it', () => {
+    const window = fc.integer({ min: 1, max: 200_000 }).map((seconds) => seconds * 2000);
+    const storedMs = fc.integer({ min: 1_600_000_000_000, max: 1_600_000_100_000 });
+    const delayMs = fc.integer({ min: -1000, max: 40 * DAY_MS });
+    fc.assert(
+      fc.property(window, storedMs, delayMs, fc.nat(), (rollWindowMs, stored, delay, later) => {
+        const dueMs = stored + delay;
+        const lookMs = lookTimeMs(dueMs, stored, rollWindowMs);
+        expect(lookMs).toBeLessThanOrEqual(Math.max(dueMs, stored + rollWindowMs));
+        if (delay <= rollWindowMs) expect(lookMs).toBe(dueMs);
+        else expect(lookMs).toBeGreaterThan(stored);
+        // Anybody who recalls it before that place is reached, not knowing when it was stored, comes by it.
+        const recalledMs = stored + (later % Math.max(1, lookMs - stored));
+        const slots = possibleSlots(dueMs, recalledMs, recalledMs, rollWindowMs);
+        expect(slots).toContain(slotOf(lookMs));
+        expect(slots.length).toBeLessThanOrEqual(4);
+      }),
+    );
+  });
+
+  it('finds the next filled slot over any distance', () => {
+    const slots = fc.uniqueArray(fc.integer({ min: 1_700_000_000, max: 1_700_000_000 + 5000 }), { maxLength: 50 });
+    fc.assert(
+      fc.property(slots, slots, (added, removed) => {
+        const bits = new SlotBits(8192);
+        for (const slot of added) bits.set(slot);
+        for (const slot of removed) bits.delete(slot);
+        const expected = added.filter((slot) => !removed.includes(slot)).toSorted((a, b) => a - b);
+        const found: number[] = [];
+        for (let at = 1_700_000_000; ;) {
+          const next = bits.next(at, 1_700_005_000);
+          if (next === undefined) break;
+          found.push(next);
+          at = next + 1;
+        }
+        expect(found).toEqual(expected);
+        expect(expected.every((slot) => bits.has(slot))).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('A chain of the timer log', () => {
+  const timer = fc.record({
+    msInSlot: fc.oneof(fc.integer({ min: 1, max: 1000 }), fc.constantFrom(1, 500)),
+    isOther: fc.boolean(),
+    isDelete: fc.boolean(),
+    keyHash: fc.integer({ min: 0, max: 20 }),
+    isWritten: fc.boolean(),
+  });
+
+  it('is read in parts of any size: each timer once, in order, with the recalls that concern it', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(timer, { maxLength: 120 }), fc.integer({ min: 1, max: 130 }), async (timers, max) => {
+        const log = new TimerLog('/timerlog', 1024, new MemoryFileSystem());
+        await log.open(0);
+        const last = { mine: -1, other: -1 };
+        const mine: (typeof timers)[number][] = [];
+        for (const [i, unit] of timers.entries()) {
+          const chain = unit.isOther ? 'other' : 'mine';
+          const { msInSlot, keyHash } = unit;
+          const magic = unit.isDelete ? UnitMagic.DEFAULT | UnitMagic.DELETE : UnitMagic.DEFAULT;
+          const slotSec = unit.isOther ? 8 : 7;
+          const facts = {
+            magic,
+            slotSec,
+            physicalOffset: i,
+            sizeBytes: i + 100,
+            topicHash: 0,
+            msInSlot,
+            keyHash,
+            counted: true,
+          };
+          const previous = last[chain];
+          last[chain] = log.append((bytes, at) => writeUnit(bytes, at, facts, previous, 7500));
+          if (unit.isWritten) await log.write();
+          if (!unit.isOther) mine.push(unit);
+        }
+        const waiting = timers.flatMap(({ msInSlot, isOther, isDelete, keyHash }, physicalOffset) =>
+          isOther || isDelete ? [] : { msInSlot, physicalOffset, keyHash },
+        );
+        const expected = waiting.toSorted((a, b) => a.msInSlot - b.msInSlot || a.physicalOffset - b.physicalOffset);
+        const found: { msInSlot: number; physicalOffset: number }[] = [];
+        for (;;) {
+          const after = found.at(-1);
+          const part = await readSlot(log, { slotSec: 7, lastPosition: last.mine }, after, max);
+          const before = found.length;
+          for (const [msInSlot, bucket] of part.timersByMs.entries()) {
+            for (let at = 0; at < (bucket?.length ?? 0); at += 2) {
+              expect(bucket![at + 1]).toBe(bucket![at]! + 100);
+              found.push({ msInSlot, physicalOffset: bucket![at]! });
+            }
+          }
+          const count = found.length - before;
+          expect(count).toBeLessThanOrEqual(max);
+          expect(part.deletionCount).toBe(mine.filter(({ isDelete }) => isDelete).length);
+          const hashes = new Set(expected.slice(before, before + count).map(({ keyHash }) => keyHash));
+          const recalls = timers.flatMap(({ isOther, isDelete, keyHash }, i) =>
+            !isOther && isDelete && hashes.has(keyHash) ? [i] : [],
+          );
+          const concerned = [...part.deletions.values()].flat().map(({ physicalOffset }) => physicalOffset);
+          expect(concerned.toSorted((a, b) => a - b)).toEqual(recalls);
+          if (!part.hasMore) break;
+          expect(count).toBeGreaterThan(0);
+        }
+        expect(found).toEqual(expected.map(({ msInSlot, physicalOffset }) => ({ msInSlot, physicalOffset })));
+        await log.close();
+      }),
+    );
+  });
+
+  it('tells damage of any byte of a unit', async () => {
+    const fileSystem = new MemoryFileSystem();
+    const log = new TimerLog('/timerlog', 1024, fileSystem);
+    await log.open(0);
+    const unit = {
+      magic: 1,
+      slotSec: 7,
+      physicalOffset: 12_345,
+      sizeBytes: 200,
+      topicHash: 99,
+      msInSlot: 5,
+      keyHash: 77,
+      counted: false,
+    };
+    log.append((bytes, at) => writeUnit(bytes, at, unit, -1, 7500));
+    const position = log.append((bytes, at) => writeUnit(bytes, at, unit, 0, 7500));
+    await log.sync();
+    const file = await fileSystem.open(`/timerlog/${'0'.repeat(20)}`, 'write');
+    const original = Buffer.alloc(52);
+    await file.read(original, position);
+    const walk = (): Promise<void> => log.walk(7, position, () => undefined);
+    for (let at = 0; at < 52; at++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const damaged = Buffer.from(original);
+        damaged[at]! ^= 1 << bit;
+        await file.write(damaged, position);
+        await expect(walk()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+      }
+    }
+    await file.write(original, position);
+    await expect(walk()).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,214 @@
+import { MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
+import { formatRecallHandle, parseRecallHandle } from '../../../lib/engine/delivery/timer/index.js';
+import type { RecordDraft } from '../../../lib/engine/types/index.js';
+import { TimerHarness } from './timer-harness.js';
+import { PowerCutFileSystem } from './timer-power-cut.js';
+
+const DAY_MS = 86_400_000;
+
+const bodies = async (harness: TimerHarness): Promise<string[]> =>
+  (await harness.delivered('orders')).map(({ body }) => body);
+
+const isRecall = (draft: RecordDraft): boolean => draft.properties.includes('TIMER_DEL_UNIQKEY');
+
+/** Lets recalls wait before they are stored, until it is told what to do with them. */
+function gate(): {
+  beforeAppend: (draft: RecordDraft) => Promise<void>;
+  open: (error?: Error) => void;
+} {
+  let open!: (error?: Error) => void;
+  const opened = new Promise<Error | undefined>((resolve) => {
+    open = resolve;
+  });
+  return {
+    open,
+    beforeAppend: async (draft) => {
+      const error = isRecall(draft) ? await opened : undefined;
+      if (error !== undefined) throw error;
+    },
+  };
+}
+
+describe('A recalled message', () => {
+  it('is not delivered, and the others of its second are', async () => {
+    const harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 5000;
+    const sent = [];
+    for (const body of ['a', 'b', 'c', 'd']) sent.push(await harness.send('orders', body, dueMs));
+    expect(await harness.timers.recall(sent[1]!.handle!)).toBe(sent[1]!.msgId);
+    await harness.advance(4990);
+    expect(await harness.timers.recall(sent[3]!.handle!)).toBe(sent[3]!.msgId);
+    expect(harness.timers.pending).toEqual({ total: 2, byTopic: { orders: 2 } });
+    await harness.advance(10);
+    expect(await bodies(harness)).toEqual(['a', 'c']);
+    await harness.advance(5000);
+    expect(harness.timers.pending.total).toBe(0);
+    expect(harness.timers.statistics).toMatchObject({ delivered: 2, recalled: 2 });
+    await harness.close();
+  });
+
+  it('stays recalled after a restart', async () => {
+    let harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 5000;
+    const { handle } = await harness.send('orders', 'a', dueMs);
+    await harness.send('orders', 'b', dueMs);
+    await harness.timers.recall(handle!);
+    harness = await harness.reopened();
+    expect(harness.timers.pending.total).toBe(1);
+    await harness.advance(10_000);
+    expect(await bodies(harness)).toEqual(['b']);
+    await harness.close();
+  });
+
+  it('stays recalled when the power is cut before the index knows of it, and it was due by the next start', async () => {
+    const disk = new PowerCutFileSystem(new MemoryFileSystem(), () => true);
+    let harness = await TimerHarness.open({ fileSystem: disk });
+    const sent = [];
+    for (let i = 0; i < 20; i++) sent.push(await harness.send('orders', String(i), harness.clock.now() + 5000));
+    await harness.advance(2000);
+    for (const { handle } of sent) await harness.timers.recall(handle!);
+    disk.cutNow();
+    const fileSystem = await disk.afterwards(harness.clock, new SeededRandom(1));
+    const { clock } = harness;
+    await clock.advance(DAY_MS);
+    harness = await TimerHarness.open({ clock, fileSystem });
+    await harness.advance(10_000);
+    expect(await bodies(harness)).toEqual([]);
+    expect(harness.timers.pending.total).toBe(0);
+    await harness.close();
+  });
+
+  it('can be due in thirty days', async () => {
+    let harness = await TimerHarness.open({ timers: { timerMaxDelayMs: 40 * DAY_MS } });
+    const dueMs = harness.clock.now() + 30 * DAY_MS;
+    const early = await harness.send('orders', 'a', dueMs);
+    const late = await harness.send('orders', 'b', dueMs);
+    await harness.send('orders', 'c', dueMs);
+    await harness.advance(DAY_MS / 2);
+    await harness.timers.recall(early.handle!);
+    await harness.advance(17 * DAY_MS);
+    harness = await harness.reopened();
+    await harness.advance(12 * DAY_MS + DAY_MS / 4);
+    await harness.timers.recall(late.handle!);
+    await harness.advance(DAY_MS);
+    expect(await harness.delivered('orders')).toEqual([{ body: 'c', atMs: dueMs }]);
+    expect(harness.timers.pending.total).toBe(0);
+    await harness.close();
+  });
+
+  it('is recalled once, however often and at the same time that is asked for', async () => {
+    const harness = await TimerHarness.open();
+    const { handle, msgId } = await harness.send('orders', 'a', harness.clock.now() + 5000);
+    const recall = (): Promise<string> => harness.timers.recall(handle!);
+    expect(await Promise.all([recall(), recall()])).toEqual([msgId, msgId]);
+    expect(await recall()).toBe(msgId);
+    expect(harness.timers.pending.total).toBe(0);
+    expect(await harness.messages('rmq_sys_wheel_timer')).toHaveLength(2);
+    await harness.close();
+  });
+
+  it('is told from one of the same id that goes to another topic', async () => {
+    const harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 5000;
+    const { handle, msgId } = await harness.send('orders', 'a', dueMs);
+    const { uniqKey, ...rest } = parseRecallHandle(handle!);
+    expect(uniqKey).toBe(msgId);
+    const other = formatRecallHandle({ ...rest, topic: 'mails', uniqKey });
+    await expect(harness.timers.recall(other)).rejects.toMatchObject({ code: 'RECALL_HANDLE_ILLEGAL' });
+    await harness.advance(5000);
+    expect(await bodies(harness)).toEqual(['a']);
+    await harness.close();
+  });
+
+  it('may be named by the handle of a real broker, which holds the second only', async () => {
+    const harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 5678;
+    const { handle } = await harness.send('orders', 'a', dueMs);
+    const timestampMs = Math.floor(dueMs / 1000) * 1000 + 1;
+    await harness.advance(5500);
+    await harness.timers.recall(formatRecallHandle({ ...parseRecallHandle(handle!), timestampMs }));
+    await harness.advance(5000);
+    expect(await bodies(harness)).toEqual([]);
+    await harness.close();
+  });
+});
+
+describe('A recall', () => {
+  it('that is not yet on the disk when the message is due holds the message back, and wins', async () => {
+    const { beforeAppend, open } = gate();
+    const harness = await TimerHarness.open({ beforeAppend });
+    const { handle, msgId } = await harness.send('orders', 'a', harness.clock.now() + 500);
+    const recall = harness.timers.recall(handle!);
+    await turns(harness);
+    await harness.clock.advance(600, () => turns(harness));
+    expect(await bodies(harness)).toEqual([]);
+    open();
+    expect(await recall).toBe(msgId);
+    await harness.advance(5000);
+    expect(await bodies(harness)).toEqual([]);
+    expect(harness.timers.pending.total).toBe(0);
+    await harness.close();
+  });
+
+  it('that does not get to the disk holds the message back only until then', async () => {
+    const { beforeAppend, open } = gate();
+    const harness = await TimerHarness.open({ beforeAppend });
+    const { handle } = await harness.send('orders', 'a', harness.clock.now() + 500);
+    const recall = harness.timers.recall(handle!);
+    const refusal = recall.catch((error: unknown) => error);
+    await turns(harness);
+    await harness.clock.advance(600, () => turns(harness));
+    open(new Error('no room'));
+    expect(await refusal).toMatchObject({ message: 'no room' });
+    await harness.advance(0);
+    expect(await bodies(harness)).toEqual(['a']);
+    await harness.close();
+  });
+
+  it('is too late when the message is due, and after it', async () => {
+    const harness = await TimerHarness.open();
+    const dueMs = harness.clock.now() + 500;
+    const { handle, msgId } = await harness.send('orders', 'a', dueMs);
+    for (const stepMs of [500, 1, 499, 1, DAY_MS]) {
+      await harness.advance(stepMs);
+      await expect(harness.timers.recall(handle!)).rejects.toMatchObject({
+        code: 'RECALL_TOO_LATE',
+        fields: { topic: 'orders', msgId, deliverAtMs: dueMs },
+      });
+    }
+    expect(await bodies(harness)).toEqual(['a']);
+    await harness.close();
+  });
+
+  it('of an unknown message, or of another broker, changes nothing', async () => {
+    const harness = await TimerHarness.open();
+    const { handle } = await harness.send('orders', 'a', harness.clock.now() + 5000);
+    const known = parseRecallHandle(handle!);
+    const unknown = [
+      { ...known, uniqKey: 'nobody' },
+      { ...known, topic: 'nowhere' },
+      { ...known, timestampMs: known.timestampMs + 1000 },
+      { ...known, timestampMs: known.timestampMs + 100 * DAY_MS },
+      { ...known, brokerName: 'broker-b' },
+    ].map(formatRecallHandle);
+    for (const text of [...unknown, 'nonsense', '']) {
+      await expect(harness.timers.recall(text)).rejects.toMatchObject({ code: 'RECALL_HANDLE_ILLEGAL' });
+    }
+    expect(harness.timers.pending.total).toBe(1);
+    await harness.advance(5000);
+    expect(await bodies(harness)).toEqual(['a']);
+    await harness.close();
+  });
+
+  it('is refused before the start and after the end', async () => {
+    const harness = await TimerHarness.open();
+    const { handle } = await harness.send('orders', 'a', harness.clock.now() + 5000);
+    await harness.close();
+    await expect(harness.timers.recall(handle!)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+});
+
+/** Lets what is under way come to rest, though a recall waits at the gate. */
+async function turns(harness: TimerHarness): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => harness.clock.defer(resolve));
+}
