@@ -148,11 +148,17 @@ function start(directory, file) {
   return { process: child, printed, ended, output: () => output };
 }
 
+/** Nest says that it has started just before it listens, so the first calls may find nobody. */
 async function send(port) {
-  const answer = await fetch(`http://127.0.0.1:${port}/love`, {
-    method: 'POST',
-    body: new URLSearchParams({ text: '2333' }),
-  });
+  const call = () =>
+    fetch(`http://127.0.0.1:${port}/love`, { method: 'POST', body: new URLSearchParams({ text: '2333' }) });
+  let answer;
+  for (let tries = 0; answer === undefined; tries++) {
+    answer = await call().catch(async (error) => {
+      if (tries === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    });
+  }
   if (answer.status !== 201) throw new Error(`POST /love answered ${answer.status}: ${await answer.text()}`);
 }
 

@@ -1,4 +1,4 @@
-import { NameIllegalError, TopicExistsError, TopicInUseError } from '../../errors/index.js';
+import { NameIllegalError, TopicExistsError } from '../../errors/index.js';
 import { checkTopicName, topicConfig } from '../store/index.js';
 import type { AdminParts } from './admin-parts.js';
 import { checkKnown, requireTopic } from './argument-checks.js';
@@ -92,24 +92,6 @@ export class TopicAdmin {
     }
     const messageCount = queues.reduce((sum, { minOffset, maxOffset }) => sum + maxOffset - minOffset, 0);
     return { topic, messageCount, queues };
-  }
-
-  /**
-   * Deletes a topic with its queues and the groups' offsets in it; resolves when that is on disk. Its messages stay in the log until retention removes them, and
-   * can be found no more but by their offset id.
-   *
-   * @throws TopicNotExistError, TopicInUseError, TopicBusyError, NameIllegalError
-   */
-  async delete(topic: string): Promise<void> {
-    const { context, groups, store } = this.#parts;
-    requireTopic(context, topic);
-    if (isSystemTopic(topic)) refuse(topic, 'the broker itself works with it');
-    const users = groups.live().filter(({ queues }) => queues.some((queue) => queue.topic === topic));
-    if (users.length > 0) throw new TopicInUseError({ topic, groups: users.map(({ group }) => group) });
-    await store.deleteTopic(topic);
-    groups.offsets.removeTopic(topic);
-    groups.refresh();
-    await groups.offsets.flush();
   }
 
   async #queueStats(topic: string, queueId: number): Promise<TopicQueueStats> {
