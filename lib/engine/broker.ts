@@ -14,7 +14,7 @@ import {
   SystemRandom,
 } from './io/index.js';
 import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
-import { PullService, type PullConsumer, type PullConsumerOptions } from './pull/index.js';
+import { PullService } from './pull/index.js';
 import { checkGroupName, checkTopicName, offsetMessageIds, openStore, type OpenStore } from './store/index.js';
 import { withSubscribeDefaults } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
@@ -29,6 +29,8 @@ import type {
   MessageEngine,
   MessageExt,
   MessageQueue,
+  PullConsumer,
+  PullConsumerOptions,
   Random,
   Reply,
   SendOptions,
@@ -63,7 +65,7 @@ interface RunningBroker {
  * A RocketMQ broker inside this process: a durable log of messages, with RocketMQ's rules of delivery. It wires its rooms together and does nothing else.
  */
 export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
-  readonly capabilities: EngineCapabilities = { delayLevels: true, transactions: true, requestReply: true };
+  readonly capabilities: EngineCapabilities = { delayLevels: true, transactions: true, requestReply: true, pull: true };
   readonly options: ResolvedBrokerOptions;
   readonly #clock: Clock;
   readonly #random: Random;

@@ -17,7 +17,6 @@ export {
   SystemRandom,
 } from './io/index.js';
 export type * from './admin/index.js';
-export type { PollOptions, PullConsumer, PullConsumerOptions } from './pull/index.js';
 export { RESERVED_PROPERTIES } from './produce/index.js';
 export { checkGroupName, checkTopicName, type FlushDiskType } from './store/index.js';
 export * from './types/clock.js';
@@ -25,5 +24,6 @@ export * from './types/engine.js';
 export * from './types/file-system.js';
 export * from './types/logger.js';
 export * from './types/message.js';
+export * from './types/pull.js';
 export * from './types/random.js';
 export { Property } from './types/property-names.js';

@@ -15,7 +15,7 @@ import { Poller, REFRESH_INTERVAL_MS } from './poller.js';
 import { integer, resolvePoll, type ResolvedPullOptions } from './pull-options.js';
 import type { PullRoom } from './pull-room.js';
 import { pullSelector, type PullSelector } from './pull-selector.js';
-import type { PollOptions, PullConsumer } from './pull-types.js';
+import type { PollOptions, PullConsumer } from '../types/index.js';
 import type { QueueCursor } from './queue-cursor.js';
 import { fixStartOffsets, startOffsets } from './start-offsets.js';
 import type { ShareMember, TopicShare } from './topic-share.js';

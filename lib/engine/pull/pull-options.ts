@@ -1,5 +1,5 @@
 import { InvalidOptionError, PullGroupMissingError } from '../../errors/index.js';
-import type { PollOptions, PullConsumerOptions } from './pull-types.js';
+import type { PollOptions, PullConsumerOptions } from '../types/index.js';
 import type { StartRule } from './pull-room.js';
 
 /** `DefaultLitePullConsumer.consumeTimestamp`. */

@@ -4,7 +4,7 @@ import { LitePullConsumer } from './lite-pull-consumer.js';
 import { groupOffsets, passingOffsets, type OffsetBook } from './offset-book.js';
 import { resolvePullOptions, type ResolvedPullOptions } from './pull-options.js';
 import type { PullDependencies, PullRoom } from './pull-room.js';
-import type { PullConsumer, PullConsumerOptions } from './pull-types.js';
+import type { PullConsumer, PullConsumerOptions } from '../types/index.js';
 import { TopicShare } from './topic-share.js';
 
 /** Neither name may hold an `@`. */

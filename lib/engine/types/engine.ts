@@ -1,4 +1,5 @@
 import type { Message, MessageExt, MessageQueue, SendResult } from './message.js';
+import type { PullConsumer, PullConsumerOptions } from './pull.js';
 
 /**
  * All that the Nest side knows of a broker. The embedded broker implements it; a client of a real cluster can, too.
@@ -47,12 +48,16 @@ export interface MessageEngine {
 
   /** Adds a member to a consumer group. Resolves when its start positions are fixed and it takes part in the sharing of queues. */
   subscribe(options: SubscribeOptions): Promise<Consumer>;
+  /** Makes a consumer that asks for messages when it wants them (RocketMQ: `DefaultLitePullConsumer`). */
+  createPullConsumer(options: PullConsumerOptions): Promise<PullConsumer>;
 }
 
 export interface EngineCapabilities {
   readonly delayLevels: boolean;
   readonly transactions: boolean;
   readonly requestReply: boolean;
+  /** Pull consumers. */
+  readonly pull: boolean;
 }
 
 /** The answer to a request. */

@@ -3,6 +3,7 @@ export * from './engine.js';
 export * from './file-system.js';
 export * from './logger.js';
 export * from './message.js';
+export * from './pull.js';
 export * from './random.js';
 export * from './services.js';
 export * from './store.js';

@@ -14,6 +14,10 @@ export interface Message {
   readonly flag?: number | undefined;
   /** One of RocketMQ's delay levels, 1 (1 s) to 18 (2 h). Default 0: at once. */
   readonly delayLevel?: number | undefined;
+  /** Deliver this many milliseconds after the send; a whole number. Excludes {@link delayLevel} and {@link deliverAtMs}. */
+  readonly delayMs?: number | undefined;
+  /** Deliver at this time, in epoch milliseconds; a time that has passed means at once. Excludes {@link delayLevel} and {@link delayMs}. */
+  readonly deliverAtMs?: number | undefined;
   /** `false`: the send resolves before the message is on disk. Default true. */
   readonly waitStoreMsgOK?: boolean | undefined;
   /** The queue to put it in. Default: by {@link shardingKey}, else round robin over the topic's write queues. */
@@ -44,6 +48,8 @@ export interface SendResult {
   readonly queueOffset: number;
   /** Set for transaction messages. */
   readonly transactionId?: string;
+  /** Takes the message back before its time. Set for messages with `delayMs` or `deliverAtMs`. */
+  readonly recallHandle?: string;
 }
 
 /** A stored message as a consumer sees it. Field names are RocketMQ's; times are epoch milliseconds. */

@@ -1,4 +1,4 @@
-import type { PullConsumer } from '../../../lib/engine/pull/index.js';
+import type { PullConsumer } from '../../../lib/engine/types/index.js';
 import {
   FilterSyntaxError,
   FilterTagIllegalError,

@@ -3,7 +3,8 @@ import { OffsetStore } from '../../../lib/engine/consume/index.js';
 import { startPosition } from '../../../lib/engine/consume/start-position.js';
 import { compileSelector } from '../../../lib/engine/filter/index.js';
 import { checkGroupName, checkTopicName } from '../../../lib/engine/store/index.js';
-import { PullService, type PullConsumer, type PullConsumerOptions } from '../../../lib/engine/pull/index.js';
+import { PullService } from '../../../lib/engine/pull/index.js';
+import type { PullConsumer, PullConsumerOptions } from '../../../lib/engine/types/index.js';
 import { topicConfig } from '../../../lib/engine/store/index.js';
 import type {
   MessageExt,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { allocateAveragely } from '../../../lib/engine/consume/allocation.js';
-import type { PullConsumer } from '../../../lib/engine/pull/index.js';
+import type { PullConsumer } from '../../../lib/engine/types/index.js';
 import { PullHarness, queue } from './pull-harness.js';
 
 const AUTO_COMMIT_MS = 5000;

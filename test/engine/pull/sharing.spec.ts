@@ -1,4 +1,4 @@
-import type { PullConsumer } from '../../../lib/engine/pull/index.js';
+import type { PullConsumer } from '../../../lib/engine/types/index.js';
 import { bodies, Gate, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
 
 let harness: PullHarness;

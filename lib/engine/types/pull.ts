@@ -1,4 +1,5 @@
-import type { ConsumeFromWhere, MessageExt, MessageModel, MessageQueue, MessageSelector } from '../types/index.js';
+import type { ConsumeFromWhere, MessageModel, MessageSelector } from './engine.js';
+import type { MessageExt, MessageQueue } from './message.js';
 
 /** What a pull consumer is to be. What is left out has RocketMQ's default (`DefaultLitePullConsumer`). */
 export interface PullConsumerOptions {
