@@ -20,6 +20,7 @@ export type * from './admin/index.js';
 export { RESERVED_PROPERTIES } from './produce/index.js';
 export { checkGroupName, checkTopicName, type FlushDiskType } from './store/index.js';
 export * from './types/clock.js';
+export * from './types/consumption.js';
 export * from './types/engine.js';
 export * from './types/file-system.js';
 export * from './types/logger.js';

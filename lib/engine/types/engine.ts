@@ -1,3 +1,4 @@
+import type { ConsumeFromWhere, ConsumeMode, MessageModel, MessageSelector } from './consumption.js';
 import type { Message, MessageExt, MessageQueue, SendResult } from './message.js';
 import type { PullConsumer, PullConsumerOptions } from './pull.js';
 
@@ -81,19 +82,6 @@ export interface HalfSendResult extends SendResult {
 
 /** Asked about one half message; a throw counts as UNKNOWN. The message's topic is the one it was sent to. */
 export type TransactionChecker = (half: MessageExt) => TransactionState | Promise<TransactionState>;
-
-/** CLUSTERING: each message to one member of the group. BROADCASTING: each message to every member. */
-export type MessageModel = 'CLUSTERING' | 'BROADCASTING';
-/** CONCURRENTLY: several messages at once. ORDERLY: one at a time per queue, in order, also through retries. */
-export type ConsumeMode = 'CONCURRENTLY' | 'ORDERLY';
-/** Where a group without a stored offset begins. */
-export type ConsumeFromWhere = 'CONSUME_FROM_LAST_OFFSET' | 'CONSUME_FROM_FIRST_OFFSET' | 'CONSUME_FROM_TIMESTAMP';
-
-export interface MessageSelector {
-  readonly type: 'TAG' | 'SQL92';
-  /** TAG: `*`, or tags joined by `||`. */
-  readonly expression: string;
-}
 
 /** What a new member of a consumer group is to be. What is left out has RocketMQ's default. */
 export interface SubscribeOptions {

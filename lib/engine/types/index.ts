@@ -1,4 +1,5 @@
 export * from './clock.js';
+export * from './consumption.js';
 export * from './engine.js';
 export * from './file-system.js';
 export * from './logger.js';

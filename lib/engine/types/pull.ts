@@ -1,4 +1,4 @@
-import type { ConsumeFromWhere, MessageModel, MessageSelector } from './engine.js';
+import type { ConsumeFromWhere, MessageModel, MessageSelector } from './consumption.js';
 import type { MessageExt, MessageQueue } from './message.js';
 
 /** What a pull consumer is to be. What is left out has RocketMQ's default (`DefaultLitePullConsumer`). */
