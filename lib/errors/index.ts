@@ -7,6 +7,7 @@ import * as optionErrors from './option.errors.js';
 import * as pullErrors from './pull.errors.js';
 import type { ErrorDefinition } from './rocket-error.js';
 import * as storeErrors from './store.errors.js';
+import * as testingErrors from './testing.errors.js';
 import * as transactionErrors from './transaction.errors.js';
 
 export * from './admin.errors.js';
@@ -18,6 +19,7 @@ export * from './option.errors.js';
 export * from './pull.errors.js';
 export { RocketError, type ErrorDefinition, type ErrorFields } from './rocket-error.js';
 export * from './store.errors.js';
+export * from './testing.errors.js';
 export * from './transaction.errors.js';
 
 const families: readonly object[] = [
@@ -29,6 +31,7 @@ const families: readonly object[] = [
   optionErrors,
   pullErrors,
   storeErrors,
+  testingErrors,
   transactionErrors,
 ];
 

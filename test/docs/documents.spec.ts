@@ -38,6 +38,16 @@ describe('the documents', () => {
     expect(lines('docs/engine.md', 'js')).toBeLessThanOrEqual(15);
   });
 
+  it('show tests in docs/testing.md that run here, each in under 20 lines', () => {
+    const shown = [...read('docs/testing.md').matchAll(/```ts\n(it\([\s\S]*?)```/g)].map((match) => match[1]!);
+    const run = [
+      ...read('test/testing/examples.spec.ts').matchAll(/\/\/ example: \w+\n([\s\S]*?)\/\/ end of example/g),
+    ];
+    expect(shown).toEqual(run.map((match) => match[1]!));
+    for (const test of shown) expect(test.trimEnd().split('\n').length).toBeLessThan(20);
+    expect(shown.length).toBe(2);
+  });
+
   it('name every script of package.json that they tell to run', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const told = documents.flatMap((path) => [...read(path).matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1]!));
