@@ -54,6 +54,7 @@ export class FaultyFileHandle implements FileHandle {
       do {
         const pieceBytes = this.#pieceBytes(source.byteLength - doneBytes);
         await this.#disk.call('write', this.#path, (error) => {
+          if (!this.#isAlive()) throw this.#error('EIO', 'write');
           const takenBytes = error === undefined ? pieceBytes : this.#disk.chance(pieceBytes + 1);
           this.#writePiece(source.subarray(doneBytes, doneBytes + takenBytes), position + doneBytes);
         });

@@ -1,3 +1,4 @@
+import { toTimer } from '../../../lib/engine/delivery/timer/index.js';
 import type { ManualClock } from '../../../lib/engine/io/index.js';
 import { Property, type StoredRecord } from '../../../lib/engine/types/index.js';
 import { timerDraft, TimerHarness } from './timer-harness.js';
@@ -93,6 +94,47 @@ describe('A timer message', () => {
     await harness.close();
   });
 
+  it('is delivered at once when its broker did not serve timers for longer than the wheel turns', async () => {
+    const harness = new TimerHarness({});
+    await harness.openStore();
+    const times: number[] = [];
+    for (let day = 0; day < 40; day += 4) {
+      times.push(harness.clock.now() + 1000);
+      await harness.append(toTimer(timerDraft('orders', String(times.at(-1)), `ID${day}`), times.at(-1)!));
+      await harness.clock.advance(4 * DAY_MS);
+    }
+    await harness.openTimers();
+    const delivered = await harness.delivered('orders');
+    expect(delivered.map(({ body }) => Number(body)).toSorted((a, b) => a - b)).toEqual(times);
+    expect(new Set(delivered.map(({ atMs }) => atMs))).toEqual(new Set([harness.clock.now()]));
+    await harness.close();
+  });
+
+  it('waits outside of the wheel as long as that has no room, because deliveries are more than a week behind', async () => {
+    let isFull = true;
+    let harness = await TimerHarness.open({
+      timers: { timerMaxDelayMs: 40 * DAY_MS, timerRollWindowMs: 6 * DAY_MS },
+      beforeAppend: async ({ topic }) => {
+        if (isFull && topic === 'orders') throw new Error('no room');
+      },
+    });
+    const startMs = harness.clock.now();
+    await sendAll(harness, [startMs + 1000]);
+    await harness.close();
+    await harness.clock.advance(9 * DAY_MS);
+    harness = await TimerHarness.open(reuse(harness));
+    const times = [startMs + 9 * DAY_MS + 5000, startMs + 15 * DAY_MS, startMs + 30 * DAY_MS];
+    await sendAll(harness, times.toReversed());
+    expect(harness.timers.indexLag).toBe(3);
+    isFull = false;
+    await harness.advance(30_000);
+    expect(harness.timers.indexLag).toBe(0);
+    await harness.advance(22 * DAY_MS);
+    expect((await due(harness.clock, harness)).slice(1)).toEqual(times);
+    expect((await harness.delivered('orders')).slice(2)).toEqual(at(...times.slice(1)));
+    await harness.close();
+  });
+
   it('goes back into the timer topic until it is due, so that its record is never old', async () => {
     const harness = await TimerHarness.open({ timers: { timerMaxDelayMs: 40 * DAY_MS } });
     const dueMs = harness.clock.now() + 40 * DAY_MS - 1;
@@ -148,6 +190,35 @@ describe('A timer message', () => {
     await harness.advance(SECOND_MS);
     expect((await harness.delivered('orders')).map(({ body }) => body)).toEqual(['0', '2', '4', '1', '3']);
     expect(harness.timers.pending.total).toBe(0);
+    await harness.close();
+  });
+
+  it('is not passed over when it came to the index after its time, and the broker stops before it is delivered', async () => {
+    let release!: () => void;
+    let pulling: Promise<void> = Promise.resolve();
+    let isFull = false;
+    const options = {
+      beforePull: () => pulling,
+      beforeAppend: async ({ topic }: { topic: string }) => {
+        if (isFull && topic === 'orders') throw new Error('no room');
+      },
+    };
+    let harness = await TimerHarness.open(options);
+    const startMs = harness.clock.now();
+    await sendAll(harness, [startMs + 100]);
+    pulling = new Promise((resolve) => {
+      release = resolve;
+    });
+    await harness.send('orders', String(startMs + 50), startMs + 50);
+    await harness.clock.advance(200);
+    expect(await due(harness.clock, harness)).toEqual([startMs + 100]);
+    isFull = true;
+    release();
+    pulling = Promise.resolve();
+    await harness.settle();
+    isFull = false;
+    harness = await harness.reopened();
+    expect(await due(harness.clock, harness)).toEqual([startMs + 100, startMs + 50]);
     await harness.close();
   });
 

@@ -23,6 +23,10 @@ export interface TimerHarnessOptions {
   readonly mappedFileSizeCommitLogBytes?: number;
   /** Awaited before each append: may let it wait, or fail. */
   readonly beforeAppend?: (draft: RecordDraft) => Promise<void>;
+  /** Awaited before each pull. */
+  readonly beforePull?: () => Promise<void>;
+  /** Resolves when the disk answers no more. */
+  readonly diskGone?: Promise<void>;
   /** Timer log files are this small by default. */
   readonly timerLogFileBytes?: number;
 }
@@ -36,11 +40,9 @@ export class TimerHarness {
   store!: TestStore;
   context!: ServiceContext;
   timers!: TimerService;
-  /** Sends from now on fail for good: resolves when the disk is gone. */
-  diskGone: Promise<void> | undefined;
   #ids = 0;
 
-  private constructor(options: TimerHarnessOptions) {
+  constructor(options: TimerHarnessOptions) {
     this.options = options;
     this.clock = options.clock ?? new ManualClock();
     this.fileSystem = options.fileSystem ?? new MemoryFileSystem({ clock: this.clock });
@@ -96,7 +98,8 @@ export class TimerHarness {
   /** Ends when nothing is under way any more, or the disk is gone. */
   async settle(): Promise<void> {
     const idle = this.activity.whenIdle();
-    await (this.diskGone === undefined ? idle : Promise.race([idle, this.diskGone]));
+    const { diskGone } = this.options;
+    await (diskGone === undefined ? idle : Promise.race([idle, diskGone]));
   }
 
   /** Lets time pass, with everything that it sets off. */
@@ -130,7 +133,7 @@ export class TimerHarness {
 
   /** All messages of a topic's first queue. */
   async messages(topic: string): Promise<StoredRecord[]> {
-    const { store } = this.context;
+    const store = this.store.messages;
     const found: StoredRecord[] = [];
     for (let offset = store.queueRange(topic, 0).minOffset; ;) {
       const batch = await store.pull({ topic, queueId: 0, offset, maxCount: 1000, maxBytes: 64 * 1024 * 1024 });
@@ -148,15 +151,15 @@ export class TimerHarness {
 
   #messages(): MessageStore {
     const { messages } = this.store;
-    const { beforeAppend } = this.options;
-    if (beforeAppend === undefined) return messages;
+    const { beforeAppend, beforePull } = this.options;
     return {
       append: async (draft) => {
-        await beforeAppend(draft);
+        await beforeAppend?.(draft);
         return messages.append(draft);
       },
       submit: (draft, waiter) => messages.submit(draft, waiter),
-      pull: (request) => messages.pull(request),
+      pull: (request) =>
+        beforePull === undefined ? messages.pull(request) : beforePull().then(() => messages.pull(request)),
       entries: (topic, queueId, offset, maxCount) => messages.entries(topic, queueId, offset, maxCount),
       readRecord: (physicalOffset) => messages.readRecord(physicalOffset),
       queueRange: (topic, queueId) => messages.queueRange(topic, queueId),

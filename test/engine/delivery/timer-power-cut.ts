@@ -161,7 +161,7 @@ async function overwrite(disk: MemoryFileSystem, path: string, bytes: Buffer, po
 }
 
 /** Copies files as sparse as they are. */
-async function copyTree(from: MemoryFileSystem, to: MemoryFileSystem, path: string): Promise<void> {
+export async function copyTree(from: MemoryFileSystem, to: MemoryFileSystem, path: string): Promise<void> {
   await to.makeDirectory(path);
   for (const name of await from.list(path)) {
     const child = `${path}/${name}`;

@@ -1,4 +1,4 @@
-import { slotEndMs, slotStartMs } from './timer-time.js';
+import { slotStartMs } from './timer-time.js';
 
 /** A timer whose time has come. */
 export interface DueTimer {
@@ -20,7 +20,6 @@ export interface Deletion {
 export interface SlotContent {
   readonly timersByMs: readonly (number[] | undefined)[];
   readonly deletions: ReadonlyMap<number, readonly Deletion[]>;
-  readonly deletionCount: number;
   /** Timers from this millisecond of the slot on are not among them; 1001 when all are. */
   readonly endMs: number;
   /** The slot holds more than what was read. */
@@ -34,7 +33,6 @@ export interface SlotContent {
 export class LoadedSlot {
   readonly slotSec: number;
   readonly startMs: number;
-  readonly endMs: number;
   /** By hash of the key: what recalls messages of the slot. */
   readonly deletions = new Map<number, Deletion[]>();
   /** Timers that came while the slot was being read; undefined afterwards. */
@@ -46,12 +44,10 @@ export class LoadedSlot {
   #count = 0;
   #contentEndMs = 0;
   #hasMore = true;
-  #hasDeletions = false;
 
   constructor(slotSec: number) {
     this.slotSec = slotSec;
     this.startMs = slotStartMs(slotSec);
-    this.endMs = slotEndMs(slotSec);
   }
 
   /** Timers and deletions that are in memory. */
@@ -74,11 +70,6 @@ export class LoadedSlot {
     return !this.#hasMore && this.#count === 0;
   }
 
-  /** It holds recalls: those stay until the slot is over, because a message that they are meant for can still be put into it. */
-  get hasDeletions(): boolean {
-    return this.#hasDeletions;
-  }
-
   /** When the next timer in memory is due. */
   get nextDueMs(): number | undefined {
     if (this.#count === 0) return undefined;
@@ -96,7 +87,6 @@ export class LoadedSlot {
     for (const [hash, found] of content.deletions) {
       this.deletions.set(hash, [...(this.deletions.get(hash) ?? []), ...found]);
     }
-    this.#hasDeletions ||= content.deletionCount > 0;
     this.#contentEndMs = content.endMs;
     this.#hasMore = content.hasMore;
     const early = this.#early ?? [];
@@ -123,7 +113,6 @@ export class LoadedSlot {
 
   addDeletion(keyHash: number, deletion: Deletion): void {
     this.deletions.set(keyHash, [...(this.deletions.get(keyHash) ?? []), deletion]);
-    this.#hasDeletions = true;
   }
 
   /** Moves timers that are due until `nowMs` to the end of `target`, which grows to `maxCount` at most. */

@@ -13,7 +13,7 @@ export interface PendingTimers {
 /**
  * How many timers wait, by topic, kept in `config/timermetrics` in RocketMQ's shape: `{"dataVersion":{...},"timingCount":{"T":{"count":1,"timeStamp":0}}}`.
  * Here the data version's counter is the number of the checkpoint that the counts belong to, and the file holds those of the checkpoint before as
- * well (`previous`): it is written first, so those count after a crash in between.
+ * well (`previous`): it is written first, so those count after a crash in between. Deliveries whose slot got to the disk before such a crash are not counted down.
  */
 export class PendingCounts {
   readonly #fileSystem: FileSystem;

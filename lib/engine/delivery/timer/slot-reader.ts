@@ -33,9 +33,9 @@ export async function readSlot(
   maxTimers: number,
 ): Promise<SlotContent> {
   const part = new SlotPart(after, maxTimers);
-  let deletionCount = 0;
+  let hasDeletions = false;
   await log.walk(chain.slotSec, chain.lastPosition, (bytes, at) => {
-    if (unitIsDelete(bytes, at)) deletionCount += 1;
+    if (unitIsDelete(bytes, at)) hasDeletions = true;
     else part.count(unitMsInSlot(bytes, at), unitPhysicalOffset(bytes, at), unitSizeBytes(bytes, at));
   });
   if (part.narrow()) {
@@ -45,8 +45,8 @@ export async function readSlot(
     });
   }
   const timersByMs = part.finish();
-  const deletions = deletionCount === 0 ? new Map<number, Deletion[]>() : await deletionsOf(log, chain, part);
-  return { timersByMs, deletions, deletionCount, endMs: part.endMs, hasMore: part.hasMore };
+  const deletions = hasDeletions ? await deletionsOf(log, chain, part) : new Map<number, Deletion[]>();
+  return { timersByMs, deletions, endMs: part.endMs, hasMore: part.hasMore };
 }
 
 /** The recalls whose key has the hash of one of the timers. A recall can stand anywhere in the chain. */

@@ -169,18 +169,14 @@ export class TimerDispatcher {
 
   async #removeExhausted(): Promise<void> {
     for (const slot of this.#loaded.values()) {
-      if (!this.#isOver(slot)) continue;
+      if (!slot.isExhausted) continue;
       while (!this.#index.isResident([slot.slotSec])) await this.#index.load([slot.slotSec]);
       // Something may have been added meanwhile.
-      if (!this.#isOver(slot)) continue;
+      if (!slot.isExhausted) continue;
       this.#index.remove(slot.slotSec, this.#context.clock.now());
       this.#loaded.delete(slot.slotSec);
       this.#listener.onSlotRemoved();
     }
-  }
-
-  #isOver(slot: LoadedSlot): boolean {
-    return slot.isExhausted && (!slot.hasDeletions || slot.endMs <= this.#context.clock.now());
   }
 
   /** Reads slots whose time comes, the first ones first, until there is enough to do. */
@@ -242,8 +238,8 @@ export class TimerDispatcher {
     if (this.#unfinished.length > 0) return -Infinity;
     let nextMs = Infinity;
     for (const slot of this.#inOrder()) {
-      // A slot without timers is to be put away, now or when it is over.
-      if (!slot.needsMore) nextMs = Math.min(nextMs, slot.nextDueMs ?? (slot.hasDeletions ? slot.endMs : -Infinity));
+      // A slot that is exhausted is to be removed now.
+      if (!slot.needsMore) nextMs = Math.min(nextMs, slot.nextDueMs ?? -Infinity);
       if (slot.hasMore) break;
     }
     for (const slotSec of this.#slotsToLoad()) return Math.min(nextMs, slotStartMs(slotSec) - LOAD_AHEAD_MS);

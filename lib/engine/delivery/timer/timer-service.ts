@@ -53,7 +53,7 @@ export class TimerService {
       this.#delivery,
       this.#statistics,
       maxLoadedTimersPerSecond,
-      { onError: (error) => this.#onError(error), onSlotRemoved: () => this.#indexer.wake() },
+      { onError: (error) => this.#onError(error), onSlotRemoved: () => this.#onSlotRemoved() },
     );
     this.#indexer = new TimerIndexer(context, this.#index, this.#dispatcher, this.#statistics);
     this.#recalls.indexer = this.#indexer;
@@ -167,6 +167,7 @@ export class TimerService {
         () => {
           this.#index.lowestSlot = -Infinity;
           this.#checkpoints?.release();
+          this.#settleCounts();
           this.#dispatcher.start();
         },
         // Closed before that: the next start goes by the last checkpoint.
@@ -176,6 +177,17 @@ export class TimerService {
         this.#catchingUp = undefined;
         end();
       });
+  }
+
+  #onSlotRemoved(): void {
+    this.#settleCounts();
+    // The wheel may have had no room for the next timer.
+    this.#indexer.wake();
+  }
+
+  /** After a crash the counts can be too high by what was delivered just before it. Where no timer is, none is pending. */
+  #settleCounts(): void {
+    if (this.#index.firstSlot() === undefined && this.indexLag === 0) this.#index.counts.clear();
   }
 
   #onError(error: unknown): void {

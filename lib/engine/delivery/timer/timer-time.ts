@@ -26,7 +26,8 @@ export function lookTimeMs(dueMs: number, storedMs: number, rollWindowMs: number
 }
 
 /**
- * Slots in which a message with this time of delivery can be, from `fromMs` on, if it was stored up to half a window after `storedMs`: latest first.
+ * Slots in which a message with this time of delivery can be, from `fromMs` on, if it was stored before `storedMs`: latest first. Half a window more than that is for a
+ * clock that went back meanwhile.
  */
 export function possibleSlots(dueMs: number, fromMs: number, storedMs: number, rollWindowMs: number): number[] {
   const stepMs = rollWindowMs / 2;
