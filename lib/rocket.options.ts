@@ -101,6 +101,7 @@ const STORE_OPTIONS: NamesOf<StoreLocationOptions> = {
   flushDiskType: true,
   mappedFileSizeCommitLogBytes: true,
   consumeQueueFileEntries: true,
+  mappedFileSizeTimerLogBytes: true,
   tailCacheBytes: true,
   maxUnflushedBytes: true,
   checkpointIntervalMs: true,
@@ -127,6 +128,9 @@ const BROKER_OPTIONS: { readonly [Name in keyof BrokerOptions]-?: object | true 
   maxMessageSizeBytes: true,
   compressMsgBodyOverBytes: true,
   messageDelayLevel: true,
+  timerMaxDelayMs: true,
+  timerRollWindowMs: true,
+  timerFlushIntervalMs: true,
 };
 
 /** @throws InvalidOptionError, UnknownOptionError */

@@ -1,7 +1,13 @@
 import { isIPv4 } from 'node:net';
 
 import { InvalidOptionError } from '../errors/index.js';
-import { DEFAULT_MESSAGE_DELAY_LEVEL, DelayLevelTable } from './delivery/index.js';
+import {
+  checkTimerOptions,
+  DEFAULT_MESSAGE_DELAY_LEVEL,
+  DEFAULT_TIMER_OPTIONS,
+  DelayLevelTable,
+  type TimerOptions,
+} from './delivery/index.js';
 import { checkFlag, checkInteger, checkName, checkText } from './option-checks.js';
 import { MAX_BODY_BYTES, type FlushDiskType } from './store/index.js';
 import { DEFAULT_TRANSACTION_OPTIONS, type TransactionOptions } from './transaction/index.js';
@@ -26,6 +32,17 @@ export interface BrokerOptions {
   readonly compressMsgBodyOverBytes?: number | undefined;
   /** Delay of level 1, 2, …, as in RocketMQ. Default `1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h`. */
   readonly messageDelayLevel?: string | undefined;
+  /**
+   * Longest delay that a message may ask for with `delayMs` or `deliverAtMs`. Default 259,200,000 (3 days), at most 40 days. RocketMQ: `timerMaxDelaySec`.
+   */
+  readonly timerMaxDelayMs?: number | undefined;
+  /**
+   * A message that is due later than this is stored again in between, so that no record that waits is older. A multiple of 2000, at most 6 days. Default
+   * 172,800,000 (2 days). RocketMQ: `timerRollWindowSlot`, in seconds.
+   */
+  readonly timerRollWindowMs?: number | undefined;
+  /** Longest time that the progress of timers is only in memory: a crash repeats deliveries of this time at most. Default 1000. RocketMQ: `timerFlushIntervalMs`. */
+  readonly timerFlushIntervalMs?: number | undefined;
   readonly transaction?: Partial<TransactionOptions> | undefined;
 }
 
@@ -43,6 +60,8 @@ export interface StoreLocationOptions {
   readonly mappedFileSizeCommitLogBytes?: number | undefined;
   /** Entries of a consume queue file. Default 300,000. Fixed for the life of a store. RocketMQ: `mappedFileSizeConsumeQueue` / 20. */
   readonly consumeQueueFileEntries?: number | undefined;
+  /** Size of a timer log file. Default 100 MiB. Fixed for the life of a store. RocketMQ: `mappedFileSizeTimerLog`. */
+  readonly mappedFileSizeTimerLogBytes?: number | undefined;
   /** Youngest part of the log that is held in memory for consumers. Default 32 MiB. */
   readonly tailCacheBytes?: number | undefined;
   /** Sends wait when this much is on its way to the disk. Default 64 MiB. */
@@ -72,6 +91,7 @@ export interface ResolvedBrokerOptions {
   readonly compressMsgBodyOverBytes: number;
   readonly messageDelayLevel: string;
   readonly delayLevels: DelayLevelTable;
+  readonly timers: TimerOptions;
   readonly transaction: TransactionOptions;
 }
 
@@ -91,6 +111,7 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
   const store = options.store ?? {};
   const transaction = options.transaction ?? {};
   const defaults = DEFAULT_TRANSACTION_OPTIONS;
+  const timers = resolveTimerOptions(options);
   const brokerHost = checkText('brokerHost', options.brokerHost, '127.0.0.1:10911');
   const messageDelayLevel = checkText('messageDelayLevel', options.messageDelayLevel, DEFAULT_MESSAGE_DELAY_LEVEL);
   return Object.freeze({
@@ -112,6 +133,7 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
         16,
         100_000_000,
       ),
+      mappedFileSizeTimerLogBytes: timers.mappedFileSizeTimerLogBytes,
       tailCacheBytes: checkInteger('store.tailCacheBytes', store.tailCacheBytes, 32 * 1024 * 1024, 1024 * 1024),
       maxUnflushedBytes: checkInteger(
         'store.maxUnflushedBytes',
@@ -139,6 +161,7 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
     compressMsgBodyOverBytes: checkInteger('compressMsgBodyOverBytes', options.compressMsgBodyOverBytes, 4096, 1),
     messageDelayLevel,
     delayLevels: DelayLevelTable.parse(messageDelayLevel),
+    timers,
     transaction: Object.freeze({
       transactionTimeoutMs: checkInteger(
         'transaction.transactionTimeoutMs',
@@ -155,6 +178,29 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
       checkMax: checkInteger('transaction.checkMax', transaction.checkMax, defaults.checkMax, 1),
     }),
   });
+}
+
+function resolveTimerOptions(options: BrokerOptions): TimerOptions {
+  const defaults = DEFAULT_TIMER_OPTIONS;
+  const timers: TimerOptions = Object.freeze({
+    ...defaults,
+    timerMaxDelayMs: checkInteger('timerMaxDelayMs', options.timerMaxDelayMs, defaults.timerMaxDelayMs, 1),
+    timerRollWindowMs: checkInteger('timerRollWindowMs', options.timerRollWindowMs, defaults.timerRollWindowMs, 1),
+    timerFlushIntervalMs: checkInteger(
+      'timerFlushIntervalMs',
+      options.timerFlushIntervalMs,
+      defaults.timerFlushIntervalMs,
+      1,
+    ),
+    mappedFileSizeTimerLogBytes: checkInteger(
+      'store.mappedFileSizeTimerLogBytes',
+      options.store?.mappedFileSizeTimerLogBytes,
+      defaults.mappedFileSizeTimerLogBytes,
+      1,
+    ),
+  });
+  checkTimerOptions(timers);
+  return timers;
 }
 
 /** Nobody takes a memory store over, so its index files need not have the size of a real broker's. */

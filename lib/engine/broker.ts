@@ -3,7 +3,7 @@ import { ActivityCount } from './activity-count.js';
 import { BrokerAdmin } from './admin/index.js';
 import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './broker-options.js';
 import { allocateAveragely, ConsumeService, startPosition } from './consume/index.js';
-import { DelayLevelService, RetryService, toScheduled } from './delivery/index.js';
+import { DelayLevelService, RetryService, TimerService, toScheduled } from './delivery/index.js';
 import { compileSelector } from './filter/index.js';
 import {
   ConsoleLogger,
@@ -57,6 +57,7 @@ interface RunningBroker {
   readonly consume: ConsumeService;
   readonly pull: PullService;
   readonly delay: DelayLevelService;
+  readonly timers: TimerService;
   readonly transactions: TransactionService;
   readonly admin: BrokerAdmin;
 }
@@ -65,7 +66,13 @@ interface RunningBroker {
  * A RocketMQ broker inside this process: a durable log of messages, with RocketMQ's rules of delivery. It wires its rooms together and does nothing else.
  */
 export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
-  readonly capabilities: EngineCapabilities = { delayLevels: true, transactions: true, requestReply: true, pull: true };
+  readonly capabilities: EngineCapabilities = {
+    delayLevels: true,
+    transactions: true,
+    requestReply: true,
+    timers: true,
+    pull: true,
+  };
   readonly options: ResolvedBrokerOptions;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -151,6 +158,12 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#running!.consume.subscribe(withSubscribeDefaults(options));
   }
 
+  /** @throws RecallTooLateError, AlreadyRecalledError, RecallHandleIllegalError */
+  recall(topic: string, recallHandle: string): Promise<string> {
+    if (this.#state !== 'running') return this.#refuse('recall a message');
+    return this.#running!.timers.recall(topic, recallHandle);
+  }
+
   /**
    * Makes a consumer that asks for messages when it wants them (RocketMQ: `DefaultLitePullConsumer`).
    *
@@ -194,6 +207,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       await running.consume.start();
       await running.transactions.start();
       await running.delay.start();
+      await running.timers.start();
       this.#running = running;
       this.#state = 'running';
     } catch (error) {
@@ -235,6 +249,11 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     const ids = new UniqueIds(clock, random, address, processId);
     const requests = new RequestTable({ clock, random, clientId: `${options.brokerName}@${ids.next()}` });
     const route = new TopicRoute(store.topics, random, options);
+    const timers = new TimerService(
+      context,
+      { fileSystem: this.#fileSystem, path: options.store.path },
+      options.timers,
+    );
     const producer = new MessageProducer({
       store: store.messages,
       clock,
@@ -246,6 +265,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       brokerName: options.brokerName,
       offsetMsgId: offsetMessageIds(options.storeHost),
       schedule: toScheduled,
+      timers,
       prepare: (draft, producerGroup) => transactions.prepare(draft, producerGroup),
       abandon: (transactionId) => {
         transactions.end(transactionId, 'ROLLBACK').catch((error: unknown) => {
@@ -279,7 +299,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       route,
       defaultTopicQueueNums: options.defaultTopicQueueNums,
     });
-    return { store, producer, requests, consume, pull, delay, transactions, admin };
+    return { store, producer, requests, consume, pull, delay, timers, transactions, admin };
   }
 
   /** Consumers first, so that nothing is handled twice for want of an offset; the store last. */
@@ -296,6 +316,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
         await running.pull.close();
         await running.consume.close();
         await running.delay.close();
+        await running.timers.close();
         await running.transactions.close();
         running.producer.close();
         running.requests.close();

@@ -69,7 +69,7 @@ export class TimerDelayTooLongError extends defineError<{ delayMs: number; maxDe
 export class RecallHandleIllegalError extends defineError<{ handle: unknown; reason: string }>({
   code: 'RECALL_HANDLE_ILLEGAL',
   meaning: 'A recall handle is none, or no waiting message belongs to it. Nothing was changed.',
-  remedy: 'Give the recallHandle of the SendResult of the delayed message, to the broker that stored it.',
+  remedy: 'Give the topic and the recallHandle of the SendResult of the delayed message, to the broker that stored it.',
   message: ({ handle, reason }) =>
     `The message was not recalled: the handle ${describe(handle)} is no good, ${reason}.`,
 }) {}
@@ -80,6 +80,13 @@ export class RecallTooLateError extends defineError<{ topic: string; msgId: stri
   remedy: 'Recall it earlier, or let its consumer find out that it is not wanted any more.',
   message: ({ topic, msgId, deliverAtMs }) =>
     `Message ${msgId} of topic "${topic}" was not recalled: it was due at ${deliverAtMs}.`,
+}) {}
+
+export class AlreadyRecalledError extends defineError<{ topic: string; msgId: string }>({
+  code: 'ALREADY_RECALLED',
+  meaning: 'A delayed message was to be taken back once more. It stays recalled.',
+  remedy: 'Nothing is left to do: the message is not delivered.',
+  message: ({ topic, msgId }) => `Message ${msgId} of topic "${topic}" has been recalled before.`,
 }) {}
 
 /**

@@ -332,7 +332,13 @@ describe('with an engine of another kind', () => {
 
   it('that has no transactions, a transaction listener keeps the app from starting', async () => {
     class Plain extends EmbeddedBroker {
-      override readonly capabilities = { delayLevels: true, transactions: false, requestReply: true, pull: true };
+      override readonly capabilities = {
+        delayLevels: true,
+        transactions: false,
+        requestReply: true,
+        timers: true,
+        pull: true,
+      };
     }
     const engine = new Plain({ store: { type: 'memory' } });
     await engine.start();

@@ -1,4 +1,5 @@
 export { BodyCompressor } from './body-compressor.js';
+export type { Timers } from './delivery-delay.js';
 export { MessageProducer, type ProducerParts } from './message-producer.js';
 export { RESERVED_PROPERTIES } from './reserved-properties.js';
 export { RequestTable } from './request-table.js';

@@ -1,6 +1,7 @@
 import { MessageIllegalError, MessageTooLargeError } from '../../errors/index.js';
 import { checkSendableTopic, MAX_PROPERTIES_BYTES } from '../store/index.js';
 import { RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
+import { refuseDelay } from './delivery-delay.js';
 import { RESERVED_PROPERTIES } from './reserved-properties.js';
 
 /** What separates properties in their text form, and what a torn write is known by; none may stand in a name or value. */
@@ -44,8 +45,7 @@ export function checkBatch(messages: readonly Message[], limits: MessageLimits):
     if (message.topic !== first.topic) {
       refuse('a topic of the batch', message.topic, `all messages of a batch go to one topic, here "${first.topic}"`);
     }
-    if ((message.delayLevel ?? 0) > 0)
-      refuse('delayLevel', message.delayLevel, 'a message of a batch can not be delayed');
+    refuseDelay(message, 'a message of a batch can not be delayed');
     if (message.topic.startsWith(RETRY_TOPIC_PREFIX))
       refuse('topic', message.topic, 'a batch can not go to a retry topic');
     if ((message.waitStoreMsgOK ?? true) !== (first.waitStoreMsgOK ?? true)) {

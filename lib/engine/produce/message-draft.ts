@@ -38,6 +38,9 @@ function propertiesTextOf(message: Message, uniqKey: string, waitStoreMsgOK: boo
   if (message.shardingKey !== undefined) text += formatProperty(Property.SHARDING_KEY, message.shardingKey);
   // RocketMQ takes a missing WAIT as true, so only the exception is written.
   if (!waitStoreMsgOK) text += formatProperty(Property.WAIT, 'false');
+  // As RocketMQ's clients say it, so that whoever looks at the record finds what its sender wanted.
+  if (message.delayMs !== undefined) text += formatProperty(Property.TIMER_DELAY_MS, String(message.delayMs));
+  if (message.deliverAtMs !== undefined) text += formatProperty(Property.TIMER_DELIVER_MS, String(message.deliverAtMs));
   if (message.properties !== undefined) {
     for (const name of Object.keys(message.properties)) text += formatProperty(name, message.properties[name]!);
   }

@@ -1,4 +1,4 @@
-import { InvalidOptionError, MessageIllegalError } from '../../errors/index.js';
+import { InvalidOptionError } from '../../errors/index.js';
 import { checkSendableTopic } from '../store/index.js';
 import type {
   AppendedRecord,
@@ -14,6 +14,7 @@ import type {
   TopicConfig,
 } from '../types/index.js';
 import type { BodyCompressor, StoredBody } from './body-compressor.js';
+import { deliverAtMsOf, refuseDelay, type Timers } from './delivery-delay.js';
 import { checkBatch, checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
 import { draftOf } from './message-draft.js';
 import type { RequestTable } from './request-table.js';
@@ -35,6 +36,8 @@ export interface ProducerParts extends BrokerIdentity {
   readonly requests: RequestTable;
   /** Turns a draft into one that waits for a delay level. */
   readonly schedule: (draft: RecordDraft, delayLevel: number) => RecordDraft;
+  /** Delays that are no level. */
+  readonly timers: Timers;
   /** Stores a half message. */
   readonly prepare: (draft: RecordDraft, producerGroup: string) => Promise<AppendedRecord & { transactionId: string }>;
   /** Rolls back a half message whose sender has given up. */
@@ -53,11 +56,13 @@ export class MessageProducer {
 
   send(message: Message, options: SendOptions | undefined): Promise<SendResult> {
     return this.#start<SendResult>(message.topic, options, (pending) => {
-      checkMessage(message, this.#parts.limits);
+      const { limits, clock, timers, store } = this.#parts;
+      checkMessage(message, limits);
+      // The delay counts from the call, however long the topic and the body take.
+      const deliverAtMs = deliverAtMsOf(message, clock.now(), timers);
       this.#withTopicAndBody(message, pending, (topic, body) => {
         const draft = this.#draft(message, topic, body, pending);
-        const delayLevel = message.delayLevel ?? 0;
-        this.#parts.store.submit(delayLevel > 0 ? this.#parts.schedule(draft, delayLevel) : draft, pending);
+        store.submit(this.#delayed(draft, message.delayLevel ?? 0, deliverAtMs, pending), pending);
       });
     });
   }
@@ -67,7 +72,7 @@ export class MessageProducer {
     return this.#parts.requests.ask(message.topic, timeoutMs, (properties) =>
       this.#start<SendResult>(message.topic, options, (pending) => {
         checkMessage(message, this.#parts.limits);
-        if ((message.delayLevel ?? 0) > 0) refuseDelayedRequest(message.delayLevel);
+        refuseDelay(message, 'whoever asks waits for the answer, so a request can not be delayed');
         // The request's own properties are RocketMQ's, so they come in behind the check of the application's.
         const request = { ...message, properties: { ...message.properties, ...properties } };
         this.#withTopicAndBody(message, pending, (topic, body) => {
@@ -87,6 +92,8 @@ export class MessageProducer {
   sendHalf(message: Message, producerGroup: string, options: SendOptions | undefined): Promise<HalfSendResult> {
     return this.#start<HalfSendResult>(message.topic, options, (pending) => {
       checkMessage(message, this.#parts.limits);
+      // RocketMQ drops the delay without a word.
+      refuseDelay(message, 'a transaction message can not be delayed');
       this.#withTopicAndBody(message, pending, (topic, body) => {
         const draft = this.#draft(message, topic, body, pending);
         this.#parts.prepare(draft, producerGroup).then(
@@ -168,6 +175,19 @@ export class MessageProducer {
     for (const draft of drafts) store.submit(draft, waiter);
   }
 
+  #delayed(
+    draft: RecordDraft,
+    delayLevel: number,
+    deliverAtMs: number | undefined,
+    pending: SendInFlight,
+  ): RecordDraft {
+    if (delayLevel > 0) return this.#parts.schedule(draft, delayLevel);
+    if (deliverAtMs === undefined) return draft;
+    const delayed = this.#parts.timers.schedule(draft, deliverAtMs);
+    pending.recallHandle = this.#parts.timers.recallHandle(delayed);
+    return delayed;
+  }
+
   #draft(message: Message, topic: TopicConfig, body: StoredBody, pending: SendInFlight): RecordDraft {
     const { route, ids, clock } = this.#parts;
     pending.queueId = route.queueId(topic, message.queueId, message.shardingKey);
@@ -181,9 +201,4 @@ export class MessageProducer {
 function checkTimeout(timeoutMs: unknown): void {
   if (typeof timeoutMs === 'number' && timeoutMs > 0 && Number.isFinite(timeoutMs)) return;
   throw new InvalidOptionError({ option: 'timeoutMs', value: timeoutMs, expected: 'a number of milliseconds above 0' });
-}
-
-function refuseDelayedRequest(delayLevel: unknown): never {
-  const reason = 'whoever asks waits for the answer, so a request can not be delayed';
-  throw new MessageIllegalError({ field: 'delayLevel', value: delayLevel, reason });
 }

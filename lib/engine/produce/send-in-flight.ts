@@ -17,6 +17,7 @@ export class SendInFlight implements AppendWaiter, PendingSend {
   queueId = 0;
   msgId = '';
   transactionId: string | undefined;
+  recallHandle: string | undefined;
   readonly #topic: string;
   readonly #timeoutMs: number;
   readonly #broker: BrokerIdentity;
@@ -64,6 +65,13 @@ export class SendInFlight implements AppendWaiter, PendingSend {
     this.isDone = true;
     const messageQueue = { topic: this.#topic, brokerName: this.#broker.brokerName, queueId: this.queueId };
     const result: SendResult = { sendStatus: 'SEND_OK', msgId: this.msgId, offsetMsgId, messageQueue, queueOffset };
-    this.#resolve(this.transactionId === undefined ? result : { ...result, transactionId: this.transactionId });
+    this.#resolve(this.#withExtras(result));
+  }
+
+  /** Most messages are neither of a transaction nor delayed. */
+  #withExtras(result: SendResult): SendResult {
+    const { transactionId, recallHandle } = this;
+    if (transactionId !== undefined) return { ...result, transactionId };
+    return recallHandle === undefined ? result : { ...result, recallHandle };
   }
 }

@@ -49,6 +49,17 @@ export interface MessageEngine {
 
   /** Adds a member to a consumer group. Resolves when its start positions are fixed and it takes part in the sharing of queues. */
   subscribe(options: SubscribeOptions): Promise<Consumer>;
+  /**
+   * Takes back a message with `delayMs` or `deliverAtMs` before its time (RocketMQ: `recallMessage`). Resolves with its msgId when that is on disk: the message is
+   * never delivered then.
+   *
+   * @param recallHandle that of the message's {@link SendResult}
+   * @throws RecallTooLateError the message is due, or was delivered
+   * @throws AlreadyRecalledError
+   * @throws RecallHandleIllegalError it is no handle, or no waiting message of the topic belongs to it
+   */
+  recall(topic: string, recallHandle: string): Promise<string>;
+
   /** Makes a consumer that asks for messages when it wants them (RocketMQ: `DefaultLitePullConsumer`). */
   createPullConsumer(options: PullConsumerOptions): Promise<PullConsumer>;
 }
@@ -57,6 +68,8 @@ export interface EngineCapabilities {
   readonly delayLevels: boolean;
   readonly transactions: boolean;
   readonly requestReply: boolean;
+  /** Delivery at any time ({@link Message.delayMs}, {@link Message.deliverAtMs}), and {@link MessageEngine.recall}. */
+  readonly timers: boolean;
   /** Pull consumers. */
   readonly pull: boolean;
 }

@@ -48,7 +48,7 @@ export interface SendResult {
   readonly queueOffset: number;
   /** Set for transaction messages. */
   readonly transactionId?: string;
-  /** Takes the message back before its time. Set for messages with `delayMs` or `deliverAtMs`. */
+  /** Takes the message back before its time. Set for a message with `delayMs` or `deliverAtMs` that waits. */
   readonly recallHandle?: string;
 }
 

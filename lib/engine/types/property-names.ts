@@ -21,6 +21,10 @@ export const Property = {
   CORRELATION_ID: 'CORRELATION_ID',
   REPLY_TO_CLIENT: 'REPLY_TO_CLIENT',
   TTL: 'TTL',
+  /** When the message is to be delivered, epoch ms. */
+  TIMER_DELIVER_MS: 'TIMER_DELIVER_MS',
+  /** The delay that its sender asked for, in ms. */
+  TIMER_DELAY_MS: 'TIMER_DELAY_MS',
   DLQ_ORIGIN_TOPIC: 'DLQ_ORIGIN_TOPIC',
   DLQ_ORIGIN_MESSAGE_ID: 'DLQ_ORIGIN_MESSAGE_ID',
 } as const;

@@ -95,6 +95,10 @@ export class TimerHarness {
     return this.store.activity;
   }
 
+  recall(handle: string, topic = 'orders'): Promise<string> {
+    return this.timers.recall(topic, handle);
+  }
+
   /** Ends when nothing is under way any more, or the disk is gone. */
   async settle(): Promise<void> {
     const idle = this.activity.whenIdle();

@@ -55,7 +55,7 @@ describe('The files of the timer index', () => {
     const first = await harness.send('orders', 'a', dueMs);
     await harness.send('orders', 'b', dueMs - 999);
     await harness.send('orders', 'c', dueMs + 1);
-    await harness.timers.recall(first.handle!);
+    await harness.recall(first.handle!);
     await harness.advance(2000);
     const records = await harness.messages('rmq_sys_wheel_timer');
     const outMs = dueMs - 1000;
@@ -119,7 +119,7 @@ describe('The files of the timer index', () => {
     }
     await harness.advance(5000);
     expect(await files()).toBeLessThanOrEqual(2);
-    await harness.timers.recall(kept.handle!);
+    await harness.recall(kept.handle!);
     await harness.close();
   });
 });
@@ -289,7 +289,7 @@ describe('An index that is not there, or not ours,', () => {
     const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
     await log.write(Buffer.from([0xff]), 30);
     await log.close();
-    await harness.timers.recall(handle!);
+    await harness.recall(handle!);
     await harness.advance(60_000);
     expect(await harness.delivered('orders')).toEqual([{ body: 'b', atMs: dueMs }]);
     await harness.close();

@@ -35,9 +35,9 @@ describe('A recalled message', () => {
     const dueMs = harness.clock.now() + 5000;
     const sent = [];
     for (const body of ['a', 'b', 'c', 'd']) sent.push(await harness.send('orders', body, dueMs));
-    expect(await harness.timers.recall(sent[1]!.handle!)).toBe(sent[1]!.msgId);
+    expect(await harness.recall(sent[1]!.handle!)).toBe(sent[1]!.msgId);
     await harness.advance(4990);
-    expect(await harness.timers.recall(sent[3]!.handle!)).toBe(sent[3]!.msgId);
+    expect(await harness.recall(sent[3]!.handle!)).toBe(sent[3]!.msgId);
     expect(harness.timers.pending).toEqual({ total: 2, byTopic: { orders: 2 } });
     await harness.advance(10);
     expect(await bodies(harness)).toEqual(['a', 'c']);
@@ -52,7 +52,7 @@ describe('A recalled message', () => {
     const dueMs = harness.clock.now() + 5000;
     const { handle } = await harness.send('orders', 'a', dueMs);
     await harness.send('orders', 'b', dueMs);
-    await harness.timers.recall(handle!);
+    await harness.recall(handle!);
     harness = await harness.reopened();
     expect(harness.timers.pending.total).toBe(1);
     await harness.advance(10_000);
@@ -66,7 +66,7 @@ describe('A recalled message', () => {
     const sent = [];
     for (let i = 0; i < 20; i++) sent.push(await harness.send('orders', String(i), harness.clock.now() + 5000));
     await harness.advance(2000);
-    for (const { handle } of sent) await harness.timers.recall(handle!);
+    for (const { handle } of sent) await harness.recall(handle!);
     disk.cutNow();
     const fileSystem = await disk.afterwards(harness.clock, new SeededRandom(1));
     const { clock } = harness;
@@ -85,11 +85,11 @@ describe('A recalled message', () => {
     const late = await harness.send('orders', 'b', dueMs);
     await harness.send('orders', 'c', dueMs);
     await harness.advance(DAY_MS / 2);
-    await harness.timers.recall(early.handle!);
+    await harness.recall(early.handle!);
     await harness.advance(17 * DAY_MS);
     harness = await harness.reopened();
     await harness.advance(12 * DAY_MS + DAY_MS / 4);
-    await harness.timers.recall(late.handle!);
+    await harness.recall(late.handle!);
     await harness.advance(DAY_MS);
     expect(await harness.delivered('orders')).toEqual([{ body: 'c', atMs: dueMs }]);
     expect(harness.timers.pending.total).toBe(0);
@@ -99,11 +99,35 @@ describe('A recalled message', () => {
   it('is recalled once, however often and at the same time that is asked for', async () => {
     const harness = await TimerHarness.open();
     const { handle, msgId } = await harness.send('orders', 'a', harness.clock.now() + 5000);
-    const recall = (): Promise<string> => harness.timers.recall(handle!);
-    expect(await Promise.all([recall(), recall()])).toEqual([msgId, msgId]);
-    expect(await recall()).toBe(msgId);
-    expect(harness.timers.pending.total).toBe(0);
+    const recall = (): Promise<string> => harness.recall(handle!);
+    const again = { code: 'ALREADY_RECALLED', fields: { topic: 'orders', msgId } };
+    const [first, ...others] = await Promise.allSettled([recall(), recall(), recall()]);
+    expect(first).toEqual({ status: 'fulfilled', value: msgId });
+    for (const other of others) expect(other).toMatchObject({ status: 'rejected', reason: again });
+    await expect(recall()).rejects.toMatchObject(again);
+    await harness.advance(5000);
+    await expect(recall()).rejects.toMatchObject({ code: 'RECALL_TOO_LATE' });
     expect(await harness.messages('rmq_sys_wheel_timer')).toHaveLength(2);
+    expect(harness.timers.pending.total).toBe(0);
+    await harness.close();
+  });
+
+  it('is recalled by the second who asks, if the first could not', async () => {
+    let failures = 1;
+    const harness = await TimerHarness.open({
+      beforeAppend: async (draft) => {
+        if (isRecall(draft) && failures-- > 0) throw new Error('no room');
+      },
+    });
+    const { handle, msgId } = await harness.send('orders', 'a', harness.clock.now() + 5000);
+    const recall = (): Promise<string> => harness.recall(handle!);
+    expect(await Promise.allSettled([recall(), recall(), recall()])).toEqual([
+      { status: 'rejected', reason: expect.objectContaining({ message: 'no room' }) },
+      { status: 'fulfilled', value: msgId },
+      { status: 'rejected', reason: expect.objectContaining({ code: 'ALREADY_RECALLED' }) },
+    ]);
+    await harness.advance(5000);
+    expect(await bodies(harness)).toEqual([]);
     await harness.close();
   });
 
@@ -114,7 +138,8 @@ describe('A recalled message', () => {
     const { uniqKey, ...rest } = parseRecallHandle(handle!);
     expect(uniqKey).toBe(msgId);
     const other = formatRecallHandle({ ...rest, topic: 'mails', uniqKey });
-    await expect(harness.timers.recall(other)).rejects.toMatchObject({ code: 'RECALL_HANDLE_ILLEGAL' });
+    await expect(harness.recall(other, 'mails')).rejects.toMatchObject({ code: 'RECALL_HANDLE_ILLEGAL' });
+    await expect(harness.recall(handle!, 'mails')).rejects.toMatchObject({ code: 'RECALL_HANDLE_ILLEGAL' });
     await harness.advance(5000);
     expect(await bodies(harness)).toEqual(['a']);
     await harness.close();
@@ -126,7 +151,7 @@ describe('A recalled message', () => {
     const { handle } = await harness.send('orders', 'a', dueMs);
     const timestampMs = Math.floor(dueMs / 1000) * 1000 + 1;
     await harness.advance(5500);
-    await harness.timers.recall(formatRecallHandle({ ...parseRecallHandle(handle!), timestampMs }));
+    await harness.recall(formatRecallHandle({ ...parseRecallHandle(handle!), timestampMs }));
     await harness.advance(5000);
     expect(await bodies(harness)).toEqual([]);
     await harness.close();
@@ -138,7 +163,7 @@ describe('A recall', () => {
     const { beforeAppend, open } = gate();
     const harness = await TimerHarness.open({ beforeAppend });
     const { handle, msgId } = await harness.send('orders', 'a', harness.clock.now() + 500);
-    const recall = harness.timers.recall(handle!);
+    const recall = harness.recall(handle!);
     await turns(harness);
     await harness.clock.advance(600, () => turns(harness));
     expect(await bodies(harness)).toEqual([]);
@@ -154,7 +179,7 @@ describe('A recall', () => {
     const { beforeAppend, open } = gate();
     const harness = await TimerHarness.open({ beforeAppend });
     const { handle } = await harness.send('orders', 'a', harness.clock.now() + 500);
-    const recall = harness.timers.recall(handle!);
+    const recall = harness.recall(handle!);
     const refusal = recall.catch((error: unknown) => error);
     await turns(harness);
     await harness.clock.advance(600, () => turns(harness));
@@ -171,7 +196,7 @@ describe('A recall', () => {
     const { handle, msgId } = await harness.send('orders', 'a', dueMs);
     for (const stepMs of [500, 1, 499, 1, DAY_MS]) {
       await harness.advance(stepMs);
-      await expect(harness.timers.recall(handle!)).rejects.toMatchObject({
+      await expect(harness.recall(handle!)).rejects.toMatchObject({
         code: 'RECALL_TOO_LATE',
         fields: { topic: 'orders', msgId, deliverAtMs: dueMs },
       });
@@ -192,7 +217,7 @@ describe('A recall', () => {
       { ...known, brokerName: 'broker-b' },
     ].map(formatRecallHandle);
     for (const text of [...unknown, 'nonsense', '']) {
-      await expect(harness.timers.recall(text)).rejects.toMatchObject({ code: 'RECALL_HANDLE_ILLEGAL' });
+      await expect(harness.recall(text)).rejects.toMatchObject({ code: 'RECALL_HANDLE_ILLEGAL' });
     }
     expect(harness.timers.pending.total).toBe(1);
     await harness.advance(5000);
@@ -204,7 +229,7 @@ describe('A recall', () => {
     const harness = await TimerHarness.open();
     const { handle } = await harness.send('orders', 'a', harness.clock.now() + 5000);
     await harness.close();
-    await expect(harness.timers.recall(handle!)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+    await expect(harness.recall(handle!)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
   });
 });
 

@@ -148,19 +148,22 @@ class Trial {
     const nowMs = this.clock.now();
     const wasRecalled = message.recalled;
     message.recalled = wasRecalled === 'yes' ? 'yes' : 'maybe';
-    const outcome = this.harness.timers.recall(message.handle!).then(
+    const outcome = this.harness.recall(message.handle!, message.topic).then(
       () => 'recalled',
       (error: { code: string }) => error.code,
     );
     const result = await Promise.race([outcome, this.disk.gone.then(() => 'cut')]);
     if (result === 'cut') return;
     if (result === 'recalled') {
+      expect(wasRecalled).not.toBe('yes');
       expect(message.dueMs).toBeGreaterThan(nowMs);
       message.recalled = 'yes';
     } else if (wasRecalled === 'no' || result === 'RECALL_TOO_LATE') {
       expect(result).toBe('RECALL_TOO_LATE');
       expect(message.dueMs).toBeLessThanOrEqual(nowMs);
       message.recalled = wasRecalled;
+    } else if (result === 'ALREADY_RECALLED') {
+      message.recalled = 'yes';
     } else {
       // A message that was to be put back later is gone by then, and its recall with it.
       expect(result).toBe('RECALL_HANDLE_ILLEGAL');

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 
 import { resolveBrokerOptions } from '../../../lib/engine/broker-options.js';
 import { DelayLevelTable, toScheduled } from '../../../lib/engine/delivery/index.js';
+import { checkDeliverTime, recallHandleOf, toTimer } from '../../../lib/engine/delivery/timer/index.js';
 import { ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
 import {
   BodyCompressor,
@@ -24,6 +25,7 @@ import {
 } from '../../../lib/errors/index.js';
 import { openTestStore, type TestStore } from '../../support/test-store.js';
 
+const DAY_MS = 86_400_000;
 const levels = DelayLevelTable.parse(resolveBrokerOptions().messageDelayLevel);
 
 describe('producing', () => {
@@ -46,6 +48,11 @@ describe('producing', () => {
       brokerName: 'broker-a',
       offsetMsgId: offsetMessageIds(store.options.storeHost),
       schedule: toScheduled,
+      timers: {
+        checkTime: (deliverAtMs) => checkDeliverTime(deliverAtMs, clock.now(), 3 * DAY_MS),
+        schedule: (draft, deliverAtMs) => (deliverAtMs <= clock.now() ? draft : toTimer(draft, deliverAtMs)),
+        recallHandle: (draft) => recallHandleOf(draft, 'broker-a'),
+      },
       prepare: () => Promise.reject(new Error('no transactions here')),
       abandon: () => undefined,
     });
@@ -194,6 +201,8 @@ describe('producing', () => {
       ['nothing', []],
       ['two topics', [{}, { topic: 'u' }]],
       ['a delayed message', [{}, { delayLevel: 1 }]],
+      ['a message delayed by milliseconds', [{}, { delayMs: 1 }]],
+      ['a message with a time', [{}, { deliverAtMs: 1 }]],
       ['mixed waitStoreMsgOK', [{}, { waitStoreMsgOK: false }]],
       ['an empty body', [{}, { body: Buffer.alloc(0) }]],
     ])('but not one of %s', async (_what, messages) => {
@@ -255,6 +264,16 @@ describe('producing', () => {
   });
 
   describe('refuses bad input before anything is stored:', () => {
+    it.each([{ delayLevel: 1 }, { delayMs: 1 }, { deliverAtMs: 1 }])(
+      'a half message or a request with %p',
+      async (delay) => {
+        const message = { topic: 't', body: Buffer.from('x'), ...delay };
+        await expect(producer.sendHalf(message, 'pg', undefined)).rejects.toMatchObject({ code: 'MESSAGE_ILLEGAL' });
+        await expect(producer.request(message, undefined)).rejects.toMatchObject({ code: 'MESSAGE_ILLEGAL' });
+        expect(store.topics.get('t')).toBeUndefined();
+      },
+    );
+
     const refused = async (message: Partial<Message>): Promise<{ code: string; message: string }> => {
       const before = store.messages.queueRange('t', 0).maxOffset;
       const failure: unknown = await send({ queueId: 0, ...message }).catch((error: unknown) => error);
@@ -295,6 +314,19 @@ describe('producing', () => {
       ['delay level 1.5', { delayLevel: 1.5 }, 'MESSAGE_ILLEGAL'],
       ['delay level 19', { delayLevel: 19 }, 'MESSAGE_ILLEGAL'],
       ['delay level NaN', { delayLevel: Number.NaN }, 'MESSAGE_ILLEGAL'],
+      ['a delay of −1 ms', { delayMs: -1 }, 'MESSAGE_ILLEGAL'],
+      ['a delay of 1.5 ms', { delayMs: 1.5 }, 'MESSAGE_ILLEGAL'],
+      ['a delay of NaN', { delayMs: Number.NaN }, 'MESSAGE_ILLEGAL'],
+      ['an infinite delay', { delayMs: Infinity }, 'MESSAGE_ILLEGAL'],
+      ['a delay that is text', { delayMs: '5' as unknown as number }, 'MESSAGE_ILLEGAL'],
+      ['a delay over the limit', { delayMs: 3 * DAY_MS + 1 }, 'TIMER_DELAY_TOO_LONG'],
+      ['a delay far over the limit', { delayMs: Number.MAX_VALUE }, 'TIMER_DELAY_TOO_LONG'],
+      ['a time over the limit', { deliverAtMs: Number.MAX_SAFE_INTEGER }, 'TIMER_DELAY_TOO_LONG'],
+      ['a time that is none', { deliverAtMs: Number.NaN }, 'MESSAGE_ILLEGAL'],
+      ['a Date where milliseconds belong', { deliverAtMs: new Date(0) as unknown as number }, 'MESSAGE_ILLEGAL'],
+      ['a level and a delay', { delayLevel: 1, delayMs: 1000 }, 'MESSAGE_ILLEGAL'],
+      ['a level and a time', { delayLevel: 1, deliverAtMs: 0 }, 'MESSAGE_ILLEGAL'],
+      ['a delay and a time', { delayMs: 0, deliverAtMs: 0 }, 'MESSAGE_ILLEGAL'],
       ['a queue that is not there', { queueId: 4 }, 'MESSAGE_ILLEGAL'],
       ['a flag of 33 bits', { flag: 2 ** 32 }, 'MESSAGE_ILLEGAL'],
       ['a blank sharding key', { shardingKey: '' }, 'MESSAGE_ILLEGAL'],

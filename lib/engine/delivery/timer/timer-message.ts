@@ -13,7 +13,7 @@ import { SLOT_MS, slotOf, slotStartMs } from './timer-time.js';
 /** Properties of timer messages (RocketMQ: `MessageConst`). Times are epoch milliseconds. */
 export const TimerProperty = {
   /** When the message is to be delivered, to the millisecond. */
-  DELIVER_MS: 'TIMER_DELIVER_MS',
+  DELIVER_MS: Property.TIMER_DELIVER_MS,
   /** The slot of the wheel: RocketMQ empties it one second after this time. */
   OUT_MS: 'TIMER_OUT_MS',
   ENQUEUE_MS: 'TIMER_ENQUEUE_MS',

@@ -46,7 +46,7 @@ export function checkTimerOptions(options: TimerOptions): void {
   checkRange('timerRollWindowMs', options.timerRollWindowMs, step, MAX_ROLL_WINDOW_MS, step);
   checkRange('timerFlushIntervalMs', options.timerFlushIntervalMs, 1, DAY_MS);
   const { mappedFileSizeTimerLogBytes, maxLoadedTimersPerSecond } = options;
-  checkRange('mappedFileSizeTimerLogBytes', mappedFileSizeTimerLogBytes, MIN_LOG_FILE_BYTES, MAX_LOG_FILE_BYTES);
+  checkRange('store.mappedFileSizeTimerLogBytes', mappedFileSizeTimerLogBytes, MIN_LOG_FILE_BYTES, MAX_LOG_FILE_BYTES);
   checkRange('maxLoadedTimersPerSecond', maxLoadedTimersPerSecond, 1, MAX_LOADED_TIMERS);
 }
 
@@ -58,9 +58,9 @@ export function checkTimerOptions(options: TimerOptions): void {
  * @throws TimerDelayTooLongError
  */
 export function checkDeliverTime(deliverAtMs: number, nowMs: number, timerMaxDelayMs: number): void {
-  if (!Number.isSafeInteger(deliverAtMs) || deliverAtMs < 0) {
+  if (!Number.isInteger(deliverAtMs) || deliverAtMs < 0) {
     throw new MessageIllegalError({
-      field: 'the time of delivery',
+      field: 'deliverAtMs',
       value: deliverAtMs,
       reason: 'it must be a whole number of milliseconds since 1970',
     });

@@ -1,4 +1,4 @@
-import { RecallHandleIllegalError, RecallTooLateError } from '../../../errors/index.js';
+import { AlreadyRecalledError, RecallHandleIllegalError, RecallTooLateError } from '../../../errors/index.js';
 import { TIMER_TOPIC, type ServiceContext } from '../../types/index.js';
 import { parseRecallHandle, type RecallHandle } from './recall-handle.js';
 import type { HeldMessages } from './timer-delivery.js';
@@ -42,16 +42,23 @@ export class TimerRecalls implements HeldMessages {
   }
 
   /** @see TimerService.recall */
-  recall(handleText: string): Promise<string> {
+  async recall(topicName: string, handleText: string): Promise<string> {
     const handle = parseRecallHandle(handleText);
     const { topic, brokerName, uniqKey } = handle;
+    if (topicName !== topic) {
+      const reason = `it belongs to topic "${topic}", not to "${topicName}"`;
+      throw new RecallHandleIllegalError({ handle: handleText, reason });
+    }
     if (brokerName !== this.#context.brokerName) {
       const reason = `the message is with broker "${brokerName}", this one is "${this.#context.brokerName}"`;
       throw new RecallHandleIllegalError({ handle: handleText, reason });
     }
     const key = deleteKeyOf(topic, uniqKey);
-    const running =
-      this.#running.get(key) ?? this.#recall(handleText, handle, key).finally(() => this.#running.delete(key));
+    // If the one before has failed, this one has a look of its own.
+    for (let before = this.#running.get(key); before !== undefined; before = this.#running.get(key)) {
+      if (await before.then(isDone, isNotDone)) throw new AlreadyRecalledError({ topic, msgId: uniqKey });
+    }
+    const running = this.#recall(handleText, handle, key).finally(() => this.#running.delete(key));
     this.#running.set(key, running);
     return running;
   }
@@ -70,7 +77,7 @@ export class TimerRecalls implements HeldMessages {
       throw new RecallHandleIllegalError({ handle: handleText, reason: 'no waiting message belongs to it' });
     }
     if (target.dueMs <= nowMs) throw tooLate(target.dueMs);
-    if (target.isRecalled) return uniqKey;
+    if (target.isRecalled) throw new AlreadyRecalledError({ topic, msgId: uniqKey });
     // In the same step as the look at the clock: from now on the message is not delivered before this is decided.
     await this.#hold(key, async () => {
       const { queueOffset } = await store.append(toRecall(topic, uniqKey, target.dueMs, nowMs));
@@ -128,3 +135,6 @@ export class TimerRecalls implements HeldMessages {
     return found;
   }
 }
+
+const isDone = (): boolean => true;
+const isNotDone = (): boolean => false;

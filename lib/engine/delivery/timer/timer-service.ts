@@ -94,15 +94,24 @@ export class TimerService {
   }
 
   /**
+   * Checks a time of delivery as {@link schedule} does.
+   *
+   * @param deliverAtMs epoch milliseconds
+   * @throws MessageIllegalError, TimerDelayTooLongError
+   */
+  checkTime(deliverAtMs: number): void {
+    checkDeliverTime(deliverAtMs, this.#context.clock.now(), this.#options.timerMaxDelayMs);
+  }
+
+  /**
    * The draft to store instead of this one, so that it is delivered at `deliverAtMs`. The same draft if that time has come.
    *
    * @param deliverAtMs epoch milliseconds
    * @throws MessageIllegalError, TimerDelayTooLongError
    */
   schedule(draft: RecordDraft, deliverAtMs: number): RecordDraft {
-    const nowMs = this.#context.clock.now();
-    checkDeliverTime(deliverAtMs, nowMs, this.#options.timerMaxDelayMs);
-    return deliverAtMs <= nowMs ? draft : toTimer(draft, deliverAtMs);
+    this.checkTime(deliverAtMs);
+    return deliverAtMs <= this.#context.clock.now() ? draft : toTimer(draft, deliverAtMs);
   }
 
   /** The handle that takes back the message of a draft that {@link schedule} gave; undefined if it does not wait, or goes to a retry topic. */
@@ -111,21 +120,21 @@ export class TimerService {
   }
 
   /**
-   * Takes a delayed message back. Resolves with its msgId when that is on disk: it is never delivered then. A second recall of the same message
-   * resolves as well, as long as the index remembers the first.
+   * Takes a delayed message back. Resolves with its msgId when that is on disk: it is never delivered then.
    *
    * @throws RecallTooLateError the message is due, or was delivered
-   * @throws RecallHandleIllegalError it is no handle, or no waiting message belongs to it
+   * @throws AlreadyRecalledError
+   * @throws RecallHandleIllegalError it is no handle, or no waiting message of the topic belongs to it
    */
-  async recall(handle: string): Promise<string> {
+  async recall(topic: string, handle: string): Promise<string> {
     this.#checkRunning('recall a message');
     try {
-      return await this.#recalls.recall(handle);
+      return await this.#recalls.recall(topic, handle);
     } catch (error) {
       if (!isIndexDamage(error, this.#index)) throw error;
       this.#onError(error);
       await this.#catchingUp;
-      return this.#recalls.recall(handle);
+      return this.#recalls.recall(topic, handle);
     }
   }
 
