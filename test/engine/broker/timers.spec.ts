@@ -100,7 +100,7 @@ describe.each(['memory', 'file'] as const)('On a store of type %s, a message wit
     await timed.advance(0);
     expect(timed.received).toEqual([]);
     await timed.advance(60_000);
-    const expected = [...delays.map((delayMs) => ({ body: String(delayMs), atMs: startMs + delayMs }))];
+    const expected = delays.map((delayMs) => ({ body: String(delayMs), atMs: startMs + delayMs }));
     expected.push({ body: 'at', atMs: startMs + 1234 });
     expect(timed.received).toEqual(expected.toSorted((a, b) => a.atMs - b.atMs));
   });
