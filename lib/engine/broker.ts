@@ -205,6 +205,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     try {
       const running = this.#wire(store);
       await running.consume.start();
+      await store.finishDeletions((topic) => running.consume.forgetTopic(topic));
       await running.transactions.start();
       await running.delay.start();
       await running.timers.start();
@@ -290,6 +291,8 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
           consume.refresh();
           pull.refresh();
         },
+        usersOf: (topic) => [...new Set([...consume.groupsOf(topic), ...pull.groupsOf(topic)])].toSorted(),
+        forgetTopic: (topic) => consume.forgetTopic(topic),
       },
       transactions,
       delays: {

@@ -23,9 +23,17 @@ export class TopicInUseError extends defineError<{ topic: string; groups: readon
 
 export class TopicBusyError extends defineError<{ topic: string }>({
   code: 'TOPIC_BUSY',
-  meaning: 'A topic can not be deleted while messages are on their way to it.',
-  remedy: 'Stop the senders, then delete it.',
-  message: ({ topic }) => `Messages to topic "${topic}" keep coming in.`,
+  meaning: 'A topic is being deleted: until that has ended, nothing can be stored in it, and it can not be made anew.',
+  remedy: 'Try it again. When the deletion has failed, delete the topic again, or restart the process.',
+  message: ({ topic }) => `Topic "${topic}" is being deleted.`,
+}) {}
+
+export class TopicDeletionFailedError extends defineError<{ topic: string; reason: string }>({
+  code: 'TOPIC_DELETION_FAILED',
+  meaning:
+    'A topic could not be deleted, because the disk refused something. It is there as before; or the deletion is decided, the topic is not there for anybody, and what is left of it goes with the next attempt.',
+  remedy: 'Mend the disk and delete the topic again. Opening the store again also finishes a deletion that is decided.',
+  message: ({ topic, reason }) => `Topic "${topic}" could not be deleted: ${reason}`,
 }) {}
 
 export class QueuesNotDrainedError extends defineError<{

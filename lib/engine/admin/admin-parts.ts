@@ -33,7 +33,7 @@ export interface DelayLevels {
 /** What the admin API stands on. */
 export interface AdminParts {
   readonly context: ServiceContext;
-  readonly store: Pick<OpenStore, 'keyIndex' | 'deleteTopic'>;
+  readonly store: Pick<OpenStore, 'keyIndex' | 'deleteTopic' | 'isBeingDeleted' | 'isOfDeletedTopic'>;
   readonly groups: ConsumerGroups;
   readonly transactions: TransactionDesk;
   readonly delays: DelayLevels;

@@ -27,6 +27,10 @@ export interface ConsumerGroups {
   move(group: string, topic: string, queueId: number, offset: number): void;
   /** Lets members look again at topics that have been changed. */
   refresh(): void;
+  /** Groups with a listener or a pull consumer that is subscribed to a topic, or has queues of it; sorted. */
+  usersOf(topic: string): readonly string[];
+  /** Forgets the offsets of all groups in a topic that is no more; resolves when that is on disk. */
+  forgetTopic(topic: string): Promise<void>;
 }
 
 /** How far clustering groups have consumed: `config/consumerOffset.json`. */
@@ -39,8 +43,6 @@ export interface CommittedOffsets {
   /** Undefined: the group has never consumed this queue. */
   get(topic: string, group: string, queueId: number): number | undefined;
   set(topic: string, group: string, queueId: number, offset: number): void;
-  /** Forgets the offsets of all groups in a topic that is no more. */
-  removeTopic(topic: string): void;
   /** Resolves when all that was set before is on disk. */
   flush(): Promise<void>;
 }

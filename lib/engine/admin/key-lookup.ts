@@ -42,6 +42,8 @@ async function lookUp(
   await store.keyIndex.query(lookup, async (physicalOffset) => {
     const record = await recordAt(context.store, physicalOffset);
     if (record === undefined || record.storedTopic !== lookup.topic || !hasKey(record)) return false;
+    // A topic of the same name that was deleted before this one was made.
+    if (store.isOfDeletedTopic(record.storedTopic, physicalOffset)) return false;
     if (record.storeTimestamp < lookup.beginMs || record.storeTimestamp > lookup.endMs) return false;
     found.push(record);
     return true;

@@ -34,12 +34,15 @@ export class MessageAdmin {
   }
 
   /**
-   * The message that a `SendResult`'s `offsetMsgId` speaks of; undefined when the store does not have it (any more).
+   * The message that a `SendResult`'s `offsetMsgId` speaks of; undefined when the store does not have it (any more), or its topic has been deleted.
    *
    * @throws InvalidOptionError for what is no offset id
    */
   async byOffsetId(offsetMsgId: string): Promise<MessageExt | undefined> {
-    return recordOfOffsetId(this.#parts.context.store, offsetMsgId);
+    const { context, store } = this.#parts;
+    const record = await recordOfOffsetId(context.store, offsetMsgId);
+    if (record === undefined || store.isOfDeletedTopic(record.storedTopic, record.commitLogOffset)) return undefined;
+    return record;
   }
 
   /**

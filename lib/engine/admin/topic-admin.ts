@@ -1,4 +1,4 @@
-import { NameIllegalError, TopicExistsError } from '../../errors/index.js';
+import { NameIllegalError, TopicExistsError, TopicInUseError } from '../../errors/index.js';
 import { checkTopicName, topicConfig } from '../store/index.js';
 import type { AdminParts } from './admin-parts.js';
 import { checkKnown, requireTopic } from './argument-checks.js';
@@ -92,6 +92,31 @@ export class TopicAdmin {
     }
     const messageCount = queues.reduce((sum, { minOffset, maxOffset }) => sum + maxOffset - minOffset, 0);
     return { topic, messageCount, queues };
+  }
+
+  /**
+   * Deletes a topic with its queues and the offsets of all groups in it; resolves when that is on disk. A crash on the way leaves it whole, or gone. Messages that are
+   * on their way get there and are deleted with it; from the call until it has ended, senders get a TopicBusyError. Then the name is free: a new topic begins at offset
+   * 0 and shows nothing of the old one, whose messages stay in the log until retention removes them.
+   *
+   * What waits elsewhere is not deleted: messages that are delayed, half messages without a decision, and those in the retry or dead-letter topic of a group.
+   *
+   * After a TopicDeletionFailedError it can be called again.
+   *
+   * @throws TopicNotExistError, TopicInUseError while a listener or a pull consumer is subscribed to it, TopicDeletionFailedError, NameIllegalError
+   */
+  async delete(topic: string): Promise<void> {
+    const { context, groups, store } = this.#parts;
+    checkTopicName(topic);
+    if (isSystemTopic(topic)) refuse(topic, 'the broker itself works with it');
+    if (!store.isBeingDeleted(topic)) requireTopic(context, topic);
+    const users = groups.usersOf(topic);
+    if (users.length > 0) throw new TopicInUseError({ topic, groups: users });
+    try {
+      await store.deleteTopic(topic, (name) => groups.forgetTopic(name));
+    } finally {
+      groups.refresh();
+    }
   }
 
   async #queueStats(topic: string, queueId: number): Promise<TopicQueueStats> {

@@ -93,6 +93,18 @@ export class ConsumeService {
     this.#groups.get(group)?.move(topic, queueId, offset);
   }
 
+  /** Forgets how far groups, and members of broadcasting groups, are in a topic that is no more; resolves when that is on disk. */
+  async forgetTopic(topic: string): Promise<void> {
+    this.offsets.removeTopic(topic);
+    this.#broadcastOffsets.removeTopic(topic);
+    await this.#flushOffsets();
+  }
+
+  /** Names of groups with members that are subscribed to a topic, or whose last member of them is leaving. */
+  groupsOf(topic: string): readonly string[] {
+    return [...this.#groups].filter(([, group]) => group.isSubscribedTo(topic)).map(([name]) => name);
+  }
+
   /** All groups that have members. */
   groups(): readonly GroupStatus[] {
     return [...this.#groups.values()].map((group) => group.status());

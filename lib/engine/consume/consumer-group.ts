@@ -52,6 +52,11 @@ export class ConsumerGroup {
     return [...this.#members.keys(), ...this.#leaving.keys()].some((member) => member.clientId === clientId);
   }
 
+  /** Whether it consumes a topic, its retry topic among them. */
+  isSubscribedTo(topic: string): boolean {
+    return this.#topics.some((shared) => shared.topic === topic);
+  }
+
   /** Adds a member and shares the queues anew, all in one step. */
   join(member: Member, offsets: OffsetSource): void {
     const sharing = this.#sharedWithOthers() ?? new QueueSharing(this.#room, this.#name, this.#topics, offsets);

@@ -156,6 +156,11 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
     return this.#parts.offsets.get(topic, queueId);
   }
 
+  /** Whether it is subscribed to a topic, or has queues of it. */
+  uses(topic: string): boolean {
+    return this.#subscriptions.has(topic) || this.#assignment.cursors.ofTopic(topic).length > 0;
+  }
+
   position(queue: MessageQueue): number {
     return this.#cursorOf(queue, 'look up a position').position;
   }

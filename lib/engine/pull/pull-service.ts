@@ -48,6 +48,11 @@ export class PullService {
     return [...this.#consumers.keys()].filter((consumer) => consumer.group === group);
   }
 
+  /** Names of groups whose pull consumers are subscribed to a topic, or have queues of it. */
+  groupsOf(topic: string): readonly string[] {
+    return [...this.#consumers.keys()].filter((consumer) => consumer.uses(topic)).map(({ group }) => group);
+  }
+
   /**
    * Lets a group's pull consumer that reads a queue go on from another offset. Whoever resets a group's offset in the table has to call this, too; else the next
    * commit undoes it.

@@ -68,13 +68,13 @@ export class CheckpointService {
     if (this.#log?.hasFailed === false) await this.#keyIndex?.close();
   }
 
-  /** Does `work` while no checkpoint is being written, and writes one behind it. */
-  async withCheckpoint(work: () => Promise<void>): Promise<void> {
+  /** Does `work` while no checkpoint is being written. */
+  async withoutCheckpoint(work: () => Promise<void>): Promise<void> {
     while (this.#running !== undefined) await this.#running;
     if (this.#closed) throw new StoreClosedError({ operation: 'change the store', state: 'closed' });
     this.#timer?.cancel();
     this.#timer = undefined;
-    const run = work().then(() => this.#write());
+    const run = work();
     this.#running = this.#afterwards(run.catch(() => undefined));
     await run;
   }

@@ -75,6 +75,12 @@ export class CommitLog {
   #lastTimestampMs: number;
   /** Start of the segment file that was written and not synced since; −1 when there is none. */
   #dirtySegment = -1;
+  /** Start of the segment file that was written last; −1 when there is none. */
+  #lastSegment = -1;
+  /** Ends with the last sync that was asked for. Rejects from the first failure on: then the log takes nothing more. */
+  #lastSync: Promise<void> = Promise.resolve();
+  /** Called when the present group has ended. */
+  #groupWaiters: (() => void)[] = [];
 
   /**
    * @param end where recovery found the end of the log, and the store time of its last record
@@ -131,6 +137,22 @@ export class CommitLog {
   /** Syncs what has been written so far; under SYNC_FLUSH there is nothing to do. */
   async syncWritten(): Promise<void> {
     if (this.#options.flushDiskType === 'ASYNC_FLUSH') await this.#datasync();
+  }
+
+  /** True while an append that has been given these numbers to take from waits for room. */
+  owesRoomTo(numbers: QueueNumbers): boolean {
+    return this.#waiting.some((waiting) => waiting.numbers === numbers);
+  }
+
+  /** Resolves when the group that is on its way to the disk has got there, or has failed; at once when there is none. */
+  whenGroupEnds(): Promise<void> {
+    if (this.#flushing === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#groupWaiters.push(resolve));
+  }
+
+  /** @throws what an append would be refused with, now and later */
+  assertWritable(): void {
+    if (this.#state === 'failed' || this.#state === 'closed') throw this.#refusal();
   }
 
   /** Takes no more appends, and brings to the disk what is there. */
@@ -199,9 +221,11 @@ export class CommitLog {
         await new Promise<void>((resolve) => this.#environment.clock.defer(resolve));
         await this.#flushGroup();
         this.#admitWaiting();
+        this.#tellGroupWaiters();
       } while (this.#pending.length > 0);
     } finally {
       this.#flushing = undefined;
+      this.#tellGroupWaiters();
       done();
     }
   }
@@ -228,18 +252,29 @@ export class CommitLog {
       const from = Math.max(block.startOffset, this.#visibleOffset);
       const to = Math.min(block.startOffset + block.usedBytes, endOffset);
       if (from >= to) continue;
-      if (this.#segments.startOf(from) !== this.#dirtySegment) {
-        await this.#datasync();
-        await this.#segments.ensure(from);
-        this.#dirtySegment = this.#segments.startOf(from);
-      }
+      await this.#openSegment(this.#segments.startOf(from));
       await this.#segments.write(block.bytes.subarray(from - block.startOffset, to - block.startOffset), from);
+      // Only now: a sync that began during the write need not have covered it.
+      this.#dirtySegment = this.#lastSegment;
     }
     if (this.#options.flushDiskType === 'SYNC_FLUSH') await this.#datasync();
   }
 
+  /** Before a segment is begun the one before it is synced, also by a sync that is under way: a power cut must not leave a hole in the log. */
+  async #openSegment(start: number): Promise<void> {
+    if (start !== this.#lastSegment) await this.#datasync();
+    await this.#segments.ensure(start);
+    this.#lastSegment = start;
+  }
+
+  /** One sync at a time: whoever asks while one is under way must not go on before it has ended. */
+  #datasync(): Promise<void> {
+    this.#lastSync = this.#lastSync.then(() => this.#syncDirtySegment());
+    return this.#lastSync;
+  }
+
   /** After a failed sync nobody knows what is on the disk: the kernel may have dropped the pages and call the next sync a success. */
-  async #datasync(): Promise<void> {
+  async #syncDirtySegment(): Promise<void> {
     const segment = this.#dirtySegment;
     if (segment < 0) return;
     this.#dirtySegment = -1;
@@ -276,6 +311,8 @@ export class CommitLog {
       for (const record of lost.toReversed()) record.numbers.giveBackFrom(record.queueOffset);
       // What got to the disk must not be found behind the records that come next.
       await this.#segments.clearFrom(this.#visibleOffset);
+      // That has synced the file where the log goes on; one that it has removed must not be synced.
+      this.#dirtySegment = -1;
       this.#state = 'open';
     } catch {
       this.#fail(error, 'write');
@@ -317,6 +354,12 @@ export class CommitLog {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { waiter } of waiting) waiter.onFailed(this.#refusal());
+  }
+
+  #tellGroupWaiters(): void {
+    const waiters = this.#groupWaiters;
+    this.#groupWaiters = [];
+    for (const waiter of waiters) waiter();
   }
 
   #syncSoon(): void {

@@ -68,9 +68,17 @@ export class ConfigTable<Entry> {
     }
   }
 
-  /** Resolves when the entry is gone from the disk. */
+  /** Resolves when the entry is gone from the disk. When that can't be written, the entry stays. */
   async delete(name: string): Promise<void> {
-    if (this.#entries.delete(name)) await this.#changed();
+    const before = this.#entries.get(name);
+    if (before === undefined) return;
+    this.#entries.delete(name);
+    try {
+      await this.#changed();
+    } catch (error) {
+      if (!this.#entries.has(name)) this.#entries.set(name, before);
+      throw error;
+    }
   }
 
   async #changed(): Promise<void> {

@@ -88,15 +88,18 @@ export class ConsumeQueueSet {
     await inParallel(this.all(), (queue) => queue.trim(minPhysicalOffset));
   }
 
-  /** Forgets the queues of a topic at once, and removes their files. A queue that is written to later is a new one. */
+  /** Removes the queues of a topic with their files. When that fails they are not forgotten, and it can be done again. */
   async remove(topic: string): Promise<void> {
-    const queues = this.ofTopic(topic);
-    this.#topics.delete(topic);
-    for (const queue of queues) await queue.remove();
+    for (const queue of this.ofTopic(topic)) await queue.remove();
     const directory = `${this.#directory}/${topic}`;
-    for (const name of await this.#fileSystem.list(directory)) await this.#fileSystem.remove(`${directory}/${name}`);
-    await this.#fileSystem.remove(directory);
-    if (queues.length > 0) await this.#fileSystem.syncDirectory(this.#directory);
+    // Queues that were never written have no directory.
+    if ((await this.#fileSystem.stat(directory)) !== undefined) {
+      await this.#fileSystem.syncDirectory(directory);
+      // Files that are none of ours stay.
+      if ((await this.#fileSystem.list(directory)).length === 0) await this.#fileSystem.remove(directory);
+      await this.#fileSystem.syncDirectory(this.#directory);
+    }
+    this.#topics.delete(topic);
   }
 
   async #load(topic: string, queueId: number, trustedOffset: number, clear: boolean): Promise<ConsumeQueue> {

@@ -1,6 +1,7 @@
 import { Property, SysFlag, type ArrivalListener } from '../types/index.js';
 import type { PendingRecord } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
+import type { DeletedTopics } from './deleted-topics.js';
 import type { KeyIndex } from './key-index.js';
 import { StoredMessage } from './stored-message.js';
 import type { TagsCodes } from './tags-code.js';
@@ -13,14 +14,21 @@ export class Dispatcher {
   readonly #queues: ConsumeQueueSet;
   readonly #keyIndex: KeyIndex | undefined;
   readonly #tagsCodes: TagsCodes;
+  readonly #deletedTopics: DeletedTopics;
   readonly #listeners = new Map<string, readonly ArrivalListener[]>();
   #lastStoreTimestampMs = 0;
   #foundGap = false;
 
-  constructor(queues: ConsumeQueueSet, tagsCodes: TagsCodes, keyIndex: KeyIndex | undefined) {
+  constructor(
+    queues: ConsumeQueueSet,
+    tagsCodes: TagsCodes,
+    keyIndex: KeyIndex | undefined,
+    deletedTopics: DeletedTopics,
+  ) {
     this.#queues = queues;
     this.#tagsCodes = tagsCodes;
     this.#keyIndex = keyIndex;
+    this.#deletedTopics = deletedTopics;
   }
 
   /** Store time of the last record that was carried on. */
@@ -80,8 +88,8 @@ export class Dispatcher {
   }
 
   #queue(message: StoredMessage, sizeBytes: number, physicalOffset: number): void {
-    if (!isQueued(message.sysFlag)) return;
     const { storedTopic, queueId, queueOffset, tags, storeTimestamp } = message;
+    if (!isQueued(message.sysFlag) || this.#deletedTopics.covers(storedTopic, physicalOffset)) return;
     const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
     const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
     const queue = this.#queues.getOrCreate(storedTopic, queueId);

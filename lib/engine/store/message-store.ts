@@ -1,4 +1,4 @@
-import { MessageTooLargeError } from '../../errors/index.js';
+import { MessageTooLargeError, TopicBusyError } from '../../errors/index.js';
 import type {
   AppendedRecord,
   AppendWaiter,
@@ -15,6 +15,7 @@ import type {
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueue } from './consume-queue.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
+import type { DeletedTopics } from './deleted-topics.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { LogReader, RecordBytes } from './log-reader.js';
 import type { LogTail } from './log-tail.js';
@@ -31,6 +32,7 @@ export interface StoreParts {
   readonly reader: LogReader;
   readonly queues: ConsumeQueueSet;
   readonly dispatcher: Dispatcher;
+  readonly deletedTopics: DeletedTopics;
   readonly brokerName: string;
 }
 
@@ -49,7 +51,9 @@ export class LogMessageStore implements MessageStore {
   submit(draft: RecordDraft, waiter: AppendWaiter): void {
     const tooLarge = tooLargeError(draft);
     if (tooLarge !== undefined) waiter.onFailed(tooLarge);
-    else this.#parts.log.append(draft, this.#parts.queues.getOrCreate(draft.topic, draft.queueId), waiter);
+    else if (this.#parts.deletedTopics.isClosed(draft.topic)) {
+      waiter.onFailed(new TopicBusyError({ topic: draft.topic }));
+    } else this.#parts.log.append(draft, this.#parts.queues.getOrCreate(draft.topic, draft.queueId), waiter);
   }
 
   pull(request: PullRequest): MaybePromise<PullBatch> {

@@ -13,6 +13,7 @@ import { CheckpointService } from './checkpoint-service.js';
 import { CommitLog, type FlushDiskType } from './commit-log.js';
 import { ConfigDirectory } from './config-directory.js';
 import { ConsumeQueueSet } from './consume-queue-set.js';
+import { DeletedTopics } from './deleted-topics.js';
 import { Dispatcher } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
@@ -28,7 +29,7 @@ import { StoreOwner } from './store-owner.js';
 import { SubscriptionGroupConfigTable } from './subscription-group-config-table.js';
 import { TagsCodes } from './tags-code.js';
 import { TopicConfigTable, topicConfig } from './topic-config-table.js';
-import { removeTopic } from './topic-removal.js';
+import { TopicRemoval, type ForgetTopic } from './topic-removal.js';
 
 /** Reading so much of the log takes long enough to say so. */
 const LONG_SCAN_BYTES = 16 * 1024 * 1024;
@@ -73,11 +74,17 @@ export interface OpenStore {
   /** Finds messages by key. Undefined: `messageIndexEnable` is false. */
   readonly keyIndex: KeyIndex | undefined;
   /**
-   * Takes a topic and its queues out of the store. Its records stay in the log until retention removes them.
+   * Takes a topic and its queues out of the store; see {@link TopicRemoval.delete}. Also finishes a deletion that has failed half-way.
    *
-   * @throws TopicBusyError messages to it keep coming in
+   * @throws TopicDeletionFailedError, StoreClosedError
    */
-  deleteTopic(topicName: string): Promise<void>;
+  deleteTopic(topicName: string, forget: ForgetTopic): Promise<void>;
+  /** Finishes deletions that a crash has cut off. To be called before anything is stored. */
+  finishDeletions(forget: ForgetTopic): Promise<void>;
+  /** True from the beginning of a topic's deletion to its end, also of one that has failed half-way. */
+  isBeingDeleted(topicName: string): boolean;
+  /** True for a record of a topic that was deleted after the record was stored. */
+  isOfDeletedTopic(topicName: string, physicalOffset: number): boolean;
   /** Brings everything to the disk and gives the directory free. A second call waits for the first. */
   close(): Promise<void>;
 }
@@ -110,13 +117,15 @@ async function openOwnedStore(
   const segments = new SegmentFiles(paths.commitLog, options.mappedFileSizeCommitLogBytes, fileSystem, logFiles);
   const queues = new ConsumeQueueSet(paths.consumeQueue, options.consumeQueueFileEntries, fileSystem, queueFiles);
   const config = new ConfigDirectory(paths.config, environment);
-  const topics = new TopicConfigTable(clock);
+  const deletedTopics = new DeletedTopics();
+  const topics = new TopicConfigTable(clock, deletedTopics);
   const groups = new SubscriptionGroupConfigTable(clock);
 
   await segments.load();
   const checkpoint = await readCheckpoint(fileSystem, paths.checkpoint);
   const scanStart = await chooseScanStart(segments, checkpoint, await queues.isEmptyOnDisk());
   await owner.markOpen(options.processId);
+  await deletedTopics.open(config, segments.firstOffset);
   await queues.load(scanStart, !owner.wasClosedCleanly);
   const { keyIndex, missingFrom } = await openKeyIndex(options, {
     directory: paths.index,
@@ -128,7 +137,7 @@ async function openOwnedStore(
     checkpoint,
     wasClosedCleanly: owner.wasClosedCleanly,
   });
-  const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs), keyIndex);
+  const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs), keyIndex, deletedTopics);
   const limits: ScanLimits = { afterBlock: () => keyIndex?.relieve() };
   if (missingFrom !== undefined && missingFrom < scanStart) {
     const missingBytes = scanStart - missingFrom;
@@ -173,7 +182,7 @@ async function openOwnedStore(
   await keyIndex?.trim(segments.firstOffset);
   await topics.open(config);
   await groups.open(config);
-  await restoreTopics(topics, queues);
+  await restoreTopics(topics, queues, deletedTopics);
 
   const tail = new LogTail(options.tailCacheBytes);
   const end = {
@@ -205,6 +214,7 @@ async function openOwnedStore(
     options,
   );
   checkpoints.watch(log);
+  const removal = new TopicRemoval({ topics, queues, deletedTopics, log, checkpoints, logger });
   const reader = new LogReader(segments);
   const { brokerName } = options;
 
@@ -212,6 +222,7 @@ async function openOwnedStore(
   const close = async (): Promise<void> => {
     let clean = false;
     try {
+      await removal.close();
       await log.close();
       await config.close();
       await checkpoints.close();
@@ -222,19 +233,27 @@ async function openOwnedStore(
     }
   };
   return {
-    messages: new LogMessageStore({ log, tail, reader, queues, dispatcher, brokerName }),
+    messages: new LogMessageStore({ log, tail, reader, queues, dispatcher, deletedTopics, brokerName }),
     topics,
     groups,
     state: config,
     keyIndex,
-    deleteTopic: (topicName) => removeTopic(topicName, { topics, queues, log, checkpoints }),
+    deleteTopic: (topicName, forget) => removal.delete(topicName, forget),
+    finishDeletions: (forget) => removal.finishAll(forget),
+    isBeingDeleted: (topicName) => deletedTopics.isClosed(topicName),
+    isOfDeletedTopic: (topicName, physicalOffset) => deletedTopics.covers(topicName, physicalOffset),
     close: () => (closing ??= close()),
   };
 }
 
 /** A topic whose queues are there but whose entry was lost in a crash is made again, so that its messages can be reached. */
-async function restoreTopics(topics: TopicConfigTable, queues: ConsumeQueueSet): Promise<void> {
+async function restoreTopics(
+  topics: TopicConfigTable,
+  queues: ConsumeQueueSet,
+  deletedTopics: DeletedTopics,
+): Promise<void> {
   for (const topic of queues.topicNames()) {
+    if (deletedTopics.isClosed(topic)) continue;
     const queueNums = Math.max(...queues.ofTopic(topic).map((queue) => queue.queueId)) + 1;
     if (topics.get(topic) === undefined) await topics.put(topicConfig(topic, queueNums));
   }

@@ -137,9 +137,9 @@ export class SegmentFiles {
     for (const start of this.#starts.filter((s) => s + this.fileSizeBytes <= offset)) await this.#remove(start);
   }
 
-  /** Removes all files, and the directory. */
+  /** Removes all files that are on the disk, and the directory. When it fails it can be done again. */
   async removeAll(): Promise<void> {
-    await this.removeBefore(Infinity);
+    for (const start of await this.#listStarts()) await this.#remove(start);
     await this.#fileSystem.remove(this.directory);
   }
 

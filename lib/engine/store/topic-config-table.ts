@@ -1,18 +1,22 @@
+import { TopicBusyError } from '../../errors/index.js';
 import type { Clock, MaybePromise, StateDirectory, TopicConfig, TopicTable } from '../types/index.js';
 import { ConfigTable } from './config-table.js';
+import type { DeletedTopics } from './deleted-topics.js';
 
 /** PermName: 4 read, 2 write. */
 export const PERM_READ = 4;
 export const PERM_WRITE = 2;
 
-/** `config/topics.json` (RocketMQ: `TopicConfigManager`). */
+/** `config/topics.json` (RocketMQ: `TopicConfigManager`). A topic that is being deleted is not there for anybody, and can't be made until that has ended. */
 export class TopicConfigTable implements TopicTable {
   readonly #table: ConfigTable<TopicConfig>;
+  readonly #deletedTopics: DeletedTopics;
   /** Topics that are being made: a second sender waits for the first one's write. */
   readonly #making = new Map<string, Promise<TopicConfig>>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, deletedTopics: DeletedTopics) {
     this.#table = new ConfigTable('topicConfigTable', clock);
+    this.#deletedTopics = deletedTopics;
   }
 
   open(directory: StateDirectory): Promise<void> {
@@ -21,17 +25,20 @@ export class TopicConfigTable implements TopicTable {
 
   get(topicName: string): TopicConfig | undefined {
     // A topic counts as made when it is on disk.
-    return this.#making.has(topicName) ? undefined : this.#table.get(topicName);
+    if (this.#making.has(topicName) || this.#deletedTopics.isClosed(topicName)) return undefined;
+    return this.#table.get(topicName);
   }
 
   ensure(topicName: string, queueNums: number): MaybePromise<TopicConfig> {
+    this.#assertFree(topicName);
     const making = this.#making.get(topicName);
     if (making !== undefined) return making;
     const known = this.#table.get(topicName);
     return known ?? this.#make(topicConfig(topicName, queueNums));
   }
 
-  put(config: TopicConfig): Promise<void> {
+  async put(config: TopicConfig): Promise<void> {
+    this.#assertFree(config.topicName);
     return this.#table.put(config.topicName, config);
   }
 
@@ -41,7 +48,11 @@ export class TopicConfigTable implements TopicTable {
   }
 
   list(): readonly TopicConfig[] {
-    return this.#table.list();
+    return this.#table.list().filter(({ topicName }) => !this.#deletedTopics.isClosed(topicName));
+  }
+
+  #assertFree(topic: string): void {
+    if (this.#deletedTopics.isClosed(topic)) throw new TopicBusyError({ topic });
   }
 
   #make(config: TopicConfig): Promise<TopicConfig> {

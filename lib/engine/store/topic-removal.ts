@@ -1,34 +1,112 @@
-import { TopicBusyError } from '../../errors/index.js';
+import { StoreClosedError, TopicDeletionFailedError } from '../../errors/index.js';
+import { messageOf } from '../../errors/thrown.js';
+import type { EngineLogger } from '../types/index.js';
 import type { CheckpointService } from './checkpoint-service.js';
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
+import type { DeletedTopics } from './deleted-topics.js';
 import type { TopicConfigTable } from './topic-config-table.js';
-
-/** How often it is waited for messages on their way, when senders go on sending. */
-const MAX_WAITS = 100;
 
 export interface TopicRemovalParts {
   readonly topics: TopicConfigTable;
   readonly queues: ConsumeQueueSet;
+  readonly deletedTopics: DeletedTopics;
   readonly log: CommitLog;
   readonly checkpoints: CheckpointService;
+  readonly logger: EngineLogger;
 }
 
+/** Forgets what others keep of a topic, above all the groups' offsets; resolves when that is on disk. May be called again for the same topic. */
+export type ForgetTopic = (topic: string) => Promise<void>;
+
 /**
- * Takes a topic and its queues out of the store (RocketMQ: `DefaultMessageStore.deleteTopics`). Its records stay in the log until retention removes them.
+ * Takes topics out of the store (RocketMQ: `DefaultMessageStore.deleteTopics`). Their records stay in the log until retention removes them.
  *
- * @throws TopicBusyError messages to it keep coming in
+ * The order lets a crash or an error at any point leave the topic whole, or gone: first the decision is on disk, then everything goes, then the end is noted. What
+ * was decided and not ended is taken up again by {@link finishAll}, or by deleting the topic again.
  */
-export async function removeTopic(topic: string, parts: TopicRemovalParts): Promise<void> {
-  const { topics, queues, log, checkpoints } = parts;
-  // The checkpoint that follows sees to it that recovery does not read the records again and make the queues anew.
-  await checkpoints.withCheckpoint(async () => {
-    // A message on its way holds a number of the old queue, which means nothing in a new one.
-    for (let waits = 0; queues.ofTopic(topic).some((queue) => queue.hasNumbersInFlight); waits++) {
-      if (waits === MAX_WAITS) throw new TopicBusyError({ topic });
-      await log.sync();
+export class TopicRemoval {
+  readonly #parts: TopicRemovalParts;
+  readonly #running = new Map<string, Promise<void>>();
+  #isClosed = false;
+
+  constructor(parts: TopicRemovalParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Deletes a topic; resolves when that is on disk. From the call on nothing can be stored in it; messages that are on their way get there, and are
+   * acknowledged, and deleted.
+   *
+   * @throws TopicDeletionFailedError, StoreClosedError
+   */
+  delete(topic: string, forget: ForgetTopic): Promise<void> {
+    if (this.#isClosed) {
+      return Promise.reject(new StoreClosedError({ operation: 'delete a topic', state: 'closed' }));
     }
-    // Both in this turn: a topic without its queues, or queues without their topic, must be seen by nobody.
-    await Promise.all([queues.remove(topic), topics.delete(topic)]);
-  });
+    const running = this.#running.get(topic);
+    if (running !== undefined) return running;
+    const run = this.#delete(topic, forget).finally(() => this.#running.delete(topic));
+    this.#running.set(topic, run);
+    return run;
+  }
+
+  /** Finishes deletions that a crash has cut off. One that can't be finished leaves its topic closed. */
+  async finishAll(forget: ForgetTopic): Promise<void> {
+    for (const topic of this.#parts.deletedTopics.unfinished()) {
+      try {
+        await this.delete(topic, forget);
+      } catch (error) {
+        this.#parts.logger.error(messageOf(error));
+      }
+    }
+  }
+
+  /** Waits for deletions that run; others are refused from now on. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#running.values());
+  }
+
+  async #delete(topic: string, forget: ForgetTopic): Promise<void> {
+    const { deletedTopics } = this.#parts;
+    try {
+      if (!deletedTopics.isDecided(topic)) await this.#decide(topic);
+      await this.#removeAll(topic, forget);
+      await deletedTopics.finish(topic);
+    } catch (error) {
+      throw new TopicDeletionFailedError({ topic, reason: messageOf(error) }, error);
+    }
+  }
+
+  async #decide(topic: string): Promise<void> {
+    const { deletedTopics, log } = this.#parts;
+    deletedTopics.close(topic);
+    try {
+      await this.#untilNothingIsOnItsWay(topic);
+      // What the decision says of the log must not be undone by a power cut: later records would lie where it says that all is deleted.
+      await log.syncWritten();
+    } catch (error) {
+      deletedTopics.reopen(topic);
+      throw error;
+    }
+    await deletedTopics.decide(topic, log.visibleOffset);
+  }
+
+  /** A message on its way holds a number of the old queue, which means nothing in a new one. None is added: the topic is closed. */
+  async #untilNothingIsOnItsWay(topic: string): Promise<void> {
+    const { queues, log } = this.#parts;
+    while (!log.hasFailed && queues.ofTopic(topic).some((queue) => queue.hasNumbersInFlight || log.owesRoomTo(queue))) {
+      await log.whenGroupEnds();
+    }
+    log.assertWritable();
+  }
+
+  async #removeAll(topic: string, forget: ForgetTopic): Promise<void> {
+    const { topics, queues, checkpoints } = this.#parts;
+    await topics.delete(topic);
+    // A checkpoint must not write the queues while their files are removed.
+    await checkpoints.withoutCheckpoint(() => queues.remove(topic));
+    await forget(topic);
+  }
 }

@@ -121,6 +121,67 @@ describe('the admin API, topics', () => {
     });
   });
 
+  describe('deleting', () => {
+    it('takes away the topic, its messages, and the offsets in it, for good', async () => {
+      await harness.sendAll('orders', ['a', 'b', 'c'], { queueId: 0 });
+      const listening = await harness.listen('g', 'orders');
+      expect(listening.received).toHaveLength(3);
+      await listening.stop();
+      await harness.admin.topics.delete('orders');
+      expect(() => harness.admin.topics.get('orders')).toThrow(expect.objectContaining({ code: 'TOPIC_NOT_EXIST' }));
+      await harness.restart();
+      expect(harness.admin.topics.list()).toEqual([]);
+      expect(harness.admin.groups.offsets('g')).toEqual([]);
+      expect(await harness.files.list('/store/consumequeue')).not.toContain('orders');
+    });
+
+    it('leaves nothing behind that a new topic of the same name would suffer from', async () => {
+      await harness.sendAll('orders', ['a', 'b', 'c'], { queueId: 0 });
+      const first = await harness.listen('g', 'orders');
+      await first.stop();
+      await harness.admin.topics.delete('orders');
+      expect((await harness.send('orders', 'new', { queueId: 0 })).queueOffset).toBe(0);
+      const second = await harness.listen('g', 'orders');
+      expect(second.received).toEqual(['new']);
+      await second.stop();
+      await harness.restart();
+      expect((await harness.admin.topics.stats('orders')).messageCount).toBe(1);
+    });
+
+    it('lasts through a crash right after it', async () => {
+      await harness.sendAll('orders', ['a', 'b'], { queueId: 0 });
+      await harness.send('other', 'x');
+      await harness.admin.topics.delete('orders');
+      const crashed = await AdminHarness.open();
+      await crashed.close();
+      await copyStore(harness, crashed);
+      await crashed.restart();
+      expect(crashed.admin.topics.list().map(({ topic }) => topic)).toEqual(['other']);
+      await crashed.close();
+    });
+
+    it('waits for messages that are on their way, and answers their senders', async () => {
+      await harness.send('orders', 'first', { queueId: 0 });
+      const sending = harness.send('orders', 'second', { queueId: 0 });
+      const deleting = harness.admin.topics.delete('orders');
+      expect((await sending).queueOffset).toBe(1);
+      await deleting;
+      expect(harness.admin.topics.list()).toEqual([]);
+      expect((await harness.send('orders', 'anew', { queueId: 0 })).queueOffset).toBe(0);
+    });
+
+    it('refuses a topic that somebody consumes', async () => {
+      await harness.send('orders', 'x');
+      const listening = await harness.listen('g', 'orders');
+      await expect(harness.admin.topics.delete('orders')).rejects.toMatchObject({
+        code: 'TOPIC_IN_USE',
+        fields: { topic: 'orders', groups: ['g'] },
+      });
+      await listening.stop();
+      await harness.admin.topics.delete('orders');
+    });
+  });
+
   describe('scaling', () => {
     it('loses no message when queues are taken away in the documented order', async () => {
       const { topics } = harness.admin;
@@ -223,17 +284,41 @@ describe('the admin API, topics', () => {
       expect(() => topics.get('nothing')).toThrow(expect.objectContaining(refusal));
       await expect(topics.stats('nothing')).rejects.toMatchObject(refusal);
       await expect(topics.update('nothing', {})).rejects.toMatchObject(refusal);
+      await expect(topics.delete('nothing')).rejects.toMatchObject(refusal);
     });
 
-    it.each(['update'] as const)("is refused: to %s a topic of the broker's own", async (operation) => {
+    it.each(['update', 'delete'] as const)("is refused: to %s a topic of the broker's own", async (operation) => {
       await expect(harness.admin.topics[operation]('SCHEDULE_TOPIC_XXXX', {})).rejects.toMatchObject({
         code: 'NAME_ILLEGAL',
       });
     });
 
     it('is refused by a broker that does not run', async () => {
+      const { admin } = harness;
       await harness.close();
       expect(() => harness.admin).toThrow(expect.objectContaining({ code: 'STORE_CLOSED' }));
+      await expect(admin.topics.delete('x')).rejects.toThrow();
     });
   });
 });
+
+async function copyStore(from: AdminHarness, to: AdminHarness): Promise<void> {
+  const copy = async (path: string): Promise<void> => {
+    for (const name of await from.files.list(path)) {
+      const child = `${path}/${name}`;
+      if ((await from.files.stat(child))?.kind === 'directory') {
+        await to.files.makeDirectory(child);
+        await copy(child);
+        continue;
+      }
+      if (name === 'lock') continue;
+      const content = (await from.files.readFile(child))!.subarray(0, 4 * 1024 * 1024);
+      await to.files.remove(child);
+      const file = await to.files.open(child, 'create');
+      await file.write(content, 0);
+      await file.truncate((await from.files.stat(child))!.sizeBytes);
+      await file.close();
+    }
+  };
+  await copy('/store');
+}
