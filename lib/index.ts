@@ -25,9 +25,15 @@ export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
 export type { ConsumerOptions, ProducerOptions, RocketModuleOptions, RocketOptionsFactory } from './rocket.options.js';
 export { ROCKET_CONVERTER, ROCKET_ENGINE, getRocketTemplateToken } from './rocket.tokens.js';
 export {
+  BatchSplitter,
   MessageBuilder,
   RocketTemplate,
+  type BatchSplitterOptions,
+  type DelayOptions,
+  type MessageBatch,
   type MessageOptions,
+  type OutcomeCallback,
+  type SendBatchOptions,
   type SendCallback,
   type SendMessageOptions,
 } from './template/index.js';

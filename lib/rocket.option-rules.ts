@@ -38,6 +38,11 @@ export const anObject: OptionRule = {
   accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
 
+export const aFunction: OptionRule = {
+  expected: 'a function',
+  accepts: (value) => typeof value === 'function',
+};
+
 /**
  * Refuses option names that do not exist, and values that break their rule. An option that is undefined counts as left out, since
  * configuration services answer so for what is not configured.

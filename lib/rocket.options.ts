@@ -4,6 +4,7 @@ import {
   type BrokerEnvironment,
   type BrokerOptions,
   type MessageEngine,
+  type MessageQueueSelector,
   type ResolvedBrokerOptions,
   type StoreLocationOptions,
 } from './engine/index.js';
@@ -11,6 +12,7 @@ import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 import { DEFAULT_PRODUCER_GROUP } from './rocket.constants.js';
 import { producerGroupRule } from './rocket.names.js';
 import {
+  aFunction,
   anObject,
   checkOptions,
   integer,
@@ -26,6 +28,11 @@ export interface ProducerOptions {
   readonly group?: string | undefined;
   /** Bounds every send that names no timeout, in milliseconds. Default 3000. */
   readonly sendMessageTimeoutMs?: number | undefined;
+  /**
+   * Chooses the queue of each send that has a `hashKey`. Default: the hash of the key, by which RocketMQ's own clients choose, too
+   * (`SelectMessageQueueByHash`). RocketMQ: `setMessageQueueSelector`.
+   */
+  readonly messageQueueSelector?: MessageQueueSelector | undefined;
 }
 
 /** How the app's listeners end. */
@@ -57,7 +64,11 @@ export interface RocketOptionsFactory {
 
 /** The module's options after checks and with all defaults. */
 export interface ResolvedRocketOptions {
-  readonly producer: { readonly group: string; readonly sendMessageTimeoutMs: number };
+  readonly producer: {
+    readonly group: string;
+    readonly sendMessageTimeoutMs: number;
+    readonly messageQueueSelector: MessageQueueSelector | undefined;
+  };
   readonly consumer: { readonly shutdownTimeoutMs: number };
   readonly converter: MessageConverter;
   /** The engine that was given; undefined: the module makes one. */
@@ -71,6 +82,7 @@ type OwnOptions = Omit<RocketModuleOptions, keyof BrokerOptions>;
 const PRODUCER_RULES: OptionRules<ProducerOptions> = {
   group: producerGroupRule,
   sendMessageTimeoutMs: integer(1),
+  messageQueueSelector: aFunction,
 };
 
 const CONSUMER_RULES: OptionRules<ConsumerOptions> = {
@@ -148,6 +160,7 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
     producer: {
       group: producer.group ?? DEFAULT_PRODUCER_GROUP,
       sendMessageTimeoutMs: producer.sendMessageTimeoutMs ?? 3000,
+      messageQueueSelector: producer.messageQueueSelector,
     },
     consumer: { shutdownTimeoutMs: consumer.shutdownTimeoutMs ?? 10_000 },
     converter: converter ?? new DefaultMessageConverter(),

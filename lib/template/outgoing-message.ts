@@ -1,6 +1,7 @@
 import { RocketHeaders, RocketMessage, type MessageConverter, type MessageHeaders } from '../converter/index.js';
 import type { Message } from '../engine/index.js';
 import { MessageIllegalError } from '../errors/index.js';
+import { readDelay } from './delay.js';
 import { parseDestination } from './destination.js';
 import type { MessageOptions } from './send-options.js';
 import { readKeys, readSentHeaders } from './sent-headers.js';
@@ -44,10 +45,14 @@ export function composeMessage(
       ['option flag', options.flag],
       ['header FLAG', sent.flag],
     ]),
-    delayLevel: agree('delay level', [
-      ['option delayLevel', options.delayLevel],
-      ['header DELAY', sent.delayLevel],
-    ]),
+    ...readDelay(
+      agree('delay level', [
+        ['option delayLevel', options.delayLevel],
+        ['header DELAY', sent.delayLevel],
+      ]),
+      options,
+    ),
+    shardingKey: options.hashKey,
     waitStoreMsgOK: agree('waitStoreMsgOK', [
       ['option waitStoreMsgOK', options.waitStoreMsgOK],
       ['header WAIT_STORE_MSG_OK', sent.waitStoreMsgOK],

@@ -1,32 +1,34 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { AsyncSubject, type Observable } from 'rxjs';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
 import { RocketMessage, type MessageConverter, type MessageHeaders } from '../converter/index.js';
-import type { Message, MessageEngine, SendResult } from '../engine/index.js';
+import type { MessageEngine, SendResult } from '../engine/index.js';
 import { MessageIllegalError } from '../errors/index.js';
-import { stackOf } from '../errors/thrown.js';
-import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
 import { TransactionSender, type TransactionSendResult } from '../transaction/index.js';
-import { composeMessage } from './outgoing-message.js';
+import { isDelayed } from './delay.js';
+import { refuseBatch, type MessageBatch } from './message-batch.js';
+import { MessageSender } from './message-sender.js';
+import { readOneWayOptions, readOrderlyArguments, readSendArguments } from './send-arguments.js';
 import {
   checkMessageOptions,
-  readSendArguments,
   type MessageOptions,
+  type SendBatchOptions,
   type SendMessageOptions,
 } from './send-options.js';
+import { respond, underWay, type OutcomeCallback } from './send-outcome.js';
 
 /** Told how an asynchronous send went: exactly one of both is called, once. */
-export interface SendCallback {
-  onSuccess(result: SendResult): void;
-  onException(error: unknown): void;
-}
+export type SendCallback = OutcomeCallback<SendResult>;
 
 /**
  * Sends messages.
  *
  * A `destination` is `topic` or `topic:tag`. A payload is anything that the converter takes: text, bytes, or what JSON can hold. Instead of a
  * payload every method takes a {@link RocketMessage}, which carries headers as well.
+ *
+ * An array of RocketMessages is a batch, every other array is one payload. An empty array, of which neither can be said, is refused; as a payload it is sent by
+ * `convertAndSend`, or in a RocketMessage.
  *
  * Nothing is stored when an argument is refused: `MessageIllegalError`, `PayloadError`, `UnknownOptionError`, or what the engine refuses
  * (`NameIllegalError`, `MessageTooLargeError`, `TopicNotExistError`, …; docs/errors.md has them all).
@@ -35,11 +37,8 @@ export interface SendCallback {
  */
 @Injectable()
 export class RocketTemplate {
-  readonly #engine: MessageEngine;
-  readonly #converter: MessageConverter;
+  readonly #sender: MessageSender;
   readonly #transactions: TransactionSender;
-  readonly #options: ResolvedRocketOptions;
-  readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
 
   constructor(
     @Inject(ROCKET_ENGINE) engine: MessageEngine,
@@ -47,19 +46,19 @@ export class RocketTemplate {
     @Inject(TransactionSender) transactions: TransactionSender,
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
-    this.#engine = engine;
-    this.#converter = converter;
+    this.#sender = new MessageSender(engine, converter, options.producer);
     this.#transactions = transactions;
-    this.#options = options;
   }
 
   /**
-   * Sends a payload, and resolves when it is stored as durably as the store is set to (default: on disk).
+   * Sends a payload, and resolves when it is stored as durably as the store is set to (default: on disk). Every array is a payload here.
    *
    * @param headers user properties, and RocketMQ's headers (see `RocketHeaders`)
    */
   async convertAndSend(destination: string, payload: unknown, headers: MessageHeaders = {}): Promise<void> {
-    await this.syncSend(destination, payload, { headers });
+    refuseBatch(payload, 'convertAndSend takes one payload; syncSend takes a batch');
+    const message = payload instanceof RocketMessage ? payload : new RocketMessage(payload);
+    await this.syncSend(destination, message, { headers });
   }
 
   /** Sends a message, and resolves when it is stored as durably as the store is set to (default: on disk). */
@@ -71,6 +70,14 @@ export class RocketTemplate {
     await this.syncSend(destination, message);
   }
 
+  /**
+   * Sends a batch: all messages go to one queue and lie there one after the other. The result has their ids, joined by commas, and the queue offset of the first.
+   * The batch is stored as a whole or not at all, but for a crash. No message of it can be delayed. {@link BatchSplitter} makes batches of lists that are too large.
+   *
+   * @throws MessageTooLargeError when the messages together are over the limit of one message
+   */
+  async syncSend(destination: string, messages: MessageBatch, timeoutMs?: number): Promise<SendResult>;
+  async syncSend(destination: string, messages: MessageBatch, options: SendBatchOptions): Promise<SendResult>;
   /**
    * Sends, and resolves with the broker's answer.
    *
@@ -87,16 +94,66 @@ export class RocketTemplate {
   async syncSend(destination: string, payloadOrMessage: unknown, options: SendMessageOptions): Promise<SendResult>;
   async syncSend(
     destination: string,
-    payloadOrMessage: unknown,
+    payload: unknown,
     timeoutOrOptions?: number | SendMessageOptions,
     delayLevel?: number,
   ): Promise<SendResult> {
-    const options = readSendArguments('syncSend', timeoutOrOptions, delayLevel);
-    return this.#engine.send(this.#compose(destination, payloadOrMessage, options), this.#timeoutOf(options));
+    return this.#sender.begin(destination, payload, readSendArguments('syncSend', timeoutOrOptions, delayLevel));
   }
 
   /**
-   * Sends, and tells the callback how it went. Everything but a missing callback is told to `onException`.
+   * Sends a batch to the queue of a key.
+   *
+   * @throws MessageIllegalError when the key is missing or empty, and what `syncSend` throws for a batch
+   */
+  async syncSendOrderly(
+    destination: string,
+    messages: MessageBatch,
+    hashKey: string,
+    timeoutMs?: number,
+  ): Promise<SendResult>;
+  async syncSendOrderly(
+    destination: string,
+    messages: MessageBatch,
+    hashKey: string,
+    options: SendBatchOptions,
+  ): Promise<SendResult>;
+  /**
+   * Sends to the queue of a key: messages of one key keep the order in which they were sent, as long as each is sent when the one before was answered, and the topic
+   * has the same number of write queues. An orderly listener gets them in that order. The queue is the one that RocketMQ's clients would choose, unless
+   * `producer.messageQueueSelector` or the option `selectQueue` chooses another.
+   *
+   * @param hashKey what belongs together, such as the number of an order
+   * @param timeoutMs bounds the whole call. Default: `producer.sendMessageTimeoutMs`
+   * @param delayLevel 1 (1 s) to 18 (2 h); 0 or none: at once. Delayed messages keep their order only among those of one delay
+   * @throws MessageIllegalError when the key is missing or empty, and what `syncSend` throws
+   */
+  async syncSendOrderly(
+    destination: string,
+    payloadOrMessage: unknown,
+    hashKey: string,
+    timeoutMs?: number,
+    delayLevel?: number,
+  ): Promise<SendResult>;
+  async syncSendOrderly(
+    destination: string,
+    payloadOrMessage: unknown,
+    hashKey: string,
+    options: SendMessageOptions,
+  ): Promise<SendResult>;
+  async syncSendOrderly(
+    destination: string,
+    payload: unknown,
+    hashKey: string,
+    timeoutOrOptions?: number | SendMessageOptions,
+    delayLevel?: number,
+  ): Promise<SendResult> {
+    const options = readOrderlyArguments('syncSendOrderly', hashKey, timeoutOrOptions, delayLevel);
+    return this.#sender.begin(destination, payload, options);
+  }
+
+  /**
+   * Sends a message or a batch, and tells the callback how it went. Everything but a missing callback is told to `onException`.
    */
   asyncSend(
     destination: string,
@@ -105,8 +162,9 @@ export class RocketTemplate {
     timeoutMs?: number,
     delayLevel?: number,
   ): void;
+  asyncSend(destination: string, payloadOrMessage: unknown, callback: SendCallback, options: SendMessageOptions): void;
   /**
-   * Sends at once, and answers by an Observable.
+   * Sends a message or a batch at once, and answers by an Observable.
    *
    * The message is sent exactly once, whether there are no subscribers, one or many: each gets the one result, also when it subscribes late.
    * Unsubscribing takes nothing back. A failure that nobody has subscribed to is logged.
@@ -114,37 +172,71 @@ export class RocketTemplate {
   asyncSend(destination: string, payloadOrMessage: unknown, options?: SendMessageOptions): Observable<SendResult>;
   asyncSend(
     destination: string,
-    payloadOrMessage: unknown,
+    payload: unknown,
     callbackOrOptions?: SendCallback | SendMessageOptions,
-    timeoutMs?: number,
+    timeoutOrOptions?: number | SendMessageOptions,
     delayLevel?: number,
   ): Observable<SendResult> | void {
-    if (isCallback(callbackOrOptions)) {
-      this.#tell(callbackOrOptions, destination, this.syncSend(destination, payloadOrMessage, timeoutMs, delayLevel));
-      return;
-    }
-    if (timeoutMs !== undefined || delayLevel !== undefined) {
-      const reason = 'without a callback, timeout and delay level belong into the options object';
-      throw new MessageIllegalError({ field: 'an argument of asyncSend', value: timeoutMs ?? delayLevel, reason });
-    }
-    return this.#observe(destination, this.syncSend(destination, payloadOrMessage, callbackOrOptions ?? {}));
+    return respond(`asyncSend to "${destination}"`, callbackOrOptions, timeoutOrOptions, async (given) =>
+      this.#sender.begin(destination, payload, readSendArguments('asyncSend', given, delayLevel)),
+    );
+  }
+
+  /** {@link syncSendOrderly}, whose outcome a callback is told. Everything but a missing callback is told to `onException`. */
+  asyncSendOrderly(
+    destination: string,
+    payloadOrMessage: unknown,
+    hashKey: string,
+    callback: SendCallback,
+    timeoutMs?: number,
+    delayLevel?: number,
+  ): void;
+  asyncSendOrderly(
+    destination: string,
+    payloadOrMessage: unknown,
+    hashKey: string,
+    callback: SendCallback,
+    options: SendMessageOptions,
+  ): void;
+  /** {@link syncSendOrderly} at once, answered by an Observable with the rules of {@link asyncSend}. */
+  asyncSendOrderly(
+    destination: string,
+    payloadOrMessage: unknown,
+    hashKey: string,
+    options?: SendMessageOptions,
+  ): Observable<SendResult>;
+  asyncSendOrderly(
+    destination: string,
+    payload: unknown,
+    hashKey: string,
+    callbackOrOptions?: SendCallback | SendMessageOptions,
+    timeoutOrOptions?: number | SendMessageOptions,
+    delayLevel?: number,
+  ): Observable<SendResult> | void {
+    return respond(`asyncSendOrderly to "${destination}"`, callbackOrOptions, timeoutOrOptions, async (given) =>
+      this.#sender.begin(destination, payload, readOrderlyArguments('asyncSendOrderly', hashKey, given, delayLevel)),
+    );
   }
 
   /**
-   * Sends without waiting for the disk or an answer: for what may be lost now and then, such as logs.
+   * Sends a message or a batch without waiting for the disk or an answer: for what may be lost now and then, such as logs.
    *
    * Resolves as soon as the message is on its way, and rejects when it is refused; what goes wrong later is logged.
    */
   async sendOneWay(destination: string, payloadOrMessage: unknown, options: MessageOptions = {}): Promise<void> {
-    const message = this.#compose(destination, payloadOrMessage, checkMessageOptions('sendOneWay', options));
-    const sending = this.#engine.send(message, this.#timeoutOf({}));
-    let isUnderWay = false;
-    sending.catch((error: unknown) => {
-      if (isUnderWay) this.#logger.error(`A one-way send to "${destination}" failed`, stackOf(error));
-    });
-    // A promise that is rejected already wins over one that is resolved already, being asked first.
-    await Promise.race([sending, Promise.resolve()]);
-    isUnderWay = true;
+    const checked = checkMessageOptions('sendOneWay', options);
+    await underWay(`one-way send to "${destination}"`, this.#sender.begin(destination, payloadOrMessage, checked));
+  }
+
+  /** {@link sendOneWay} to the queue of a key. */
+  async sendOneWayOrderly(
+    destination: string,
+    payloadOrMessage: unknown,
+    hashKey: string,
+    options: MessageOptions = {},
+  ): Promise<void> {
+    const checked = readOneWayOptions('sendOneWayOrderly', hashKey, options);
+    await underWay(`one-way send to "${destination}"`, this.#sender.begin(destination, payloadOrMessage, checked));
   }
 
   /**
@@ -162,55 +254,13 @@ export class RocketTemplate {
     payloadOrMessage: unknown,
     arg?: unknown,
   ): Promise<TransactionSendResult> {
-    const message = this.#compose(destination, payloadOrMessage, {});
-    if (message.delayLevel !== undefined && message.delayLevel !== 0) {
+    refuseBatch(payloadOrMessage, 'the messages of a batch can not be sent in a transaction');
+    const message = this.#sender.compose(destination, payloadOrMessage, {});
+    if (isDelayed(message)) {
       // RocketMQ's client clears the delay without a word.
       const reason = 'a transaction message can not be delayed';
       throw new MessageIllegalError({ field: 'its delay level', value: message.delayLevel, reason });
     }
     return this.#transactions.send(message, arg);
   }
-
-  #compose(destination: string, payloadOrMessage: unknown, options: MessageOptions): Message {
-    return composeMessage(destination, payloadOrMessage, options, this.#converter);
-  }
-
-  #timeoutOf(options: SendMessageOptions): { timeoutMs: number } {
-    return { timeoutMs: options.timeoutMs ?? this.#options.producer.sendMessageTimeoutMs };
-  }
-
-  #tell(callback: SendCallback, destination: string, sending: Promise<SendResult>): void {
-    sending
-      .then(
-        (result) => callback.onSuccess(result),
-        (error: unknown) => callback.onException(error),
-      )
-      .catch((error: unknown) => {
-        this.#logger.error(`The callback of an asyncSend to "${destination}" threw`, stackOf(error));
-      });
-  }
-
-  #observe(destination: string, sending: Promise<SendResult>): Observable<SendResult> {
-    const subject = new AsyncSubject<SendResult>();
-    const succeed = (result: SendResult): void => {
-      subject.next(result);
-      subject.complete();
-    };
-    sending.then(succeed, (error: unknown) => {
-      if (!subject.observed) {
-        this.#logger.error(`An asyncSend to "${destination}" that nobody subscribed to failed`, stackOf(error));
-      }
-      subject.error(error);
-    });
-    return subject.asObservable();
-  }
-}
-
-function isCallback(value: SendCallback | SendMessageOptions | undefined): value is SendCallback {
-  if (typeof value !== 'object' || value === null) return false;
-  const { onSuccess, onException } = value as Partial<SendCallback>;
-  if (typeof onSuccess === 'function' && typeof onException === 'function') return true;
-  if (onSuccess === undefined && onException === undefined) return false;
-  const reason = 'it must have the functions onSuccess and onException';
-  throw new MessageIllegalError({ field: 'the callback', value, reason });
 }

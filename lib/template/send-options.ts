@@ -1,11 +1,27 @@
 import type { MessageHeaders } from '../converter/index.js';
+import type { MessageQueueSelector } from '../engine/index.js';
 import { MessageIllegalError, UnknownOptionError } from '../errors/index.js';
-import { anObject, checkOptions, integer, oneOf, type OptionRule, type OptionRules } from '../rocket.option-rules.js';
+import {
+  aFunction,
+  anObject,
+  checkOptions,
+  integer,
+  nonBlankText,
+  oneOf,
+  type OptionRule,
+  type OptionRules,
+} from '../rocket.option-rules.js';
+import type { DelayOptions } from './delay.js';
 
 /** What can be said about one message besides its payload. */
-export interface MessageOptions {
-  /** One of RocketMQ's delay levels, 1 (1 s) to 18 (2 h). 0, the default: at once. */
-  readonly delayLevel?: number | undefined;
+export interface MessageOptions extends DelayOptions {
+  /**
+   * Messages of one key go to one queue, in which they keep their order, as long as the topic has the same number of write queues. Kept in the property
+   * `__SHARDINGKEY`. A key that is given must not be undefined: the order would be lost without a word.
+   */
+  readonly hashKey?: string;
+  /** Chooses the queue of this send, whether it has a `hashKey` or not. Default: the module's `producer.messageQueueSelector`, for sends with a `hashKey`. */
+  readonly selectQueue?: MessageQueueSelector | undefined;
   /** Business keys by which the message can be found. */
   readonly keys?: string | readonly string[] | undefined;
   /** The tag. The same as in the destination `topic:tag`. */
@@ -24,13 +40,25 @@ export interface SendMessageOptions extends MessageOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** How a batch is sent. What it says of messages holds for each of them. */
+export type SendBatchOptions = Omit<SendMessageOptions, keyof DelayOptions>;
+
 const KEYS_RULE: OptionRule = {
   expected: 'a string or an array of strings',
   accepts: (value) => typeof value === 'string' || Array.isArray(value),
 };
 
+const TIME_RULE: OptionRule = {
+  expected: 'a valid Date, or a whole number of epoch milliseconds',
+  accepts: (value) => (value instanceof Date ? !Number.isNaN(value.valueOf()) : integer(0).accepts(value)),
+};
+
 const MESSAGE_RULES: OptionRules<MessageOptions> = {
   delayLevel: integer(0),
+  delayMs: integer(0),
+  deliverAt: TIME_RULE,
+  hashKey: nonBlankText,
+  selectQueue: aFunction,
   keys: KEYS_RULE,
   tags: { expected: 'a string', accepts: (value) => typeof value === 'string' },
   headers: anObject,
@@ -45,38 +73,24 @@ const SEND_RULES: OptionRules<SendMessageOptions> = {
 
 /** @throws MessageIllegalError, UnknownOptionError */
 export function checkSendOptions(method: string, options: SendMessageOptions): SendMessageOptions {
-  return check(method, options, SEND_RULES);
+  return checkSends(method, options, SEND_RULES);
 }
 
 /** For sends whose answer nobody waits for. */
 export function checkMessageOptions(method: string, options: MessageOptions): MessageOptions {
-  return check(method, options, MESSAGE_RULES);
+  return checkSends(method, options, MESSAGE_RULES);
 }
 
 /**
- * Reads what follows the payload: an options object, or timeout and delay level as rocketmq-spring has them.
+ * Checks the options of a template's method.
  *
  * @throws MessageIllegalError, UnknownOptionError
  */
-export function readSendArguments(
+export function checkMethodOptions<Options extends object>(
   method: string,
-  timeoutOrOptions: number | SendMessageOptions | undefined,
-  delayLevel: number | undefined,
-): SendMessageOptions {
-  if (typeof timeoutOrOptions !== 'object' || timeoutOrOptions === null) {
-    return checkSendOptions(method, { timeoutMs: timeoutOrOptions, delayLevel });
-  }
-  if (delayLevel !== undefined) {
-    throw new MessageIllegalError({
-      field: 'the argument delayLevel',
-      value: delayLevel,
-      reason: 'with an options object it belongs into the object',
-    });
-  }
-  return checkSendOptions(method, timeoutOrOptions);
-}
-
-function check<Options extends object>(method: string, options: Options, rules: OptionRules<Options>): Options {
+  options: Options,
+  rules: OptionRules<Options>,
+): Options {
   if (!anObject.accepts(options)) {
     throw new MessageIllegalError({
       field: `the options of ${method}`,
@@ -90,6 +104,23 @@ function check<Options extends object>(method: string, options: Options, rules: 
     unknown: (option, nearest, known) =>
       new UnknownOptionError({ owner: `The options object of ${method}`, option, nearest, known }),
   });
+  return options;
+}
+
+/** @throws MessageIllegalError */
+export function checkHashKey(hashKey: unknown): asserts hashKey is string {
+  if (nonBlankText.accepts(hashKey)) return;
+  throw new MessageIllegalError({ field: 'hashKey', value: hashKey, reason: `it must be ${nonBlankText.expected}` });
+}
+
+function checkSends<Options extends MessageOptions>(
+  method: string,
+  options: Options,
+  rules: OptionRules<Options>,
+): Options {
+  checkMethodOptions(method, options, rules);
+  // Other options that are undefined count as left out. A key that is, such as one of an object that has none, would scatter what belongs together.
+  if ('hashKey' in options) checkHashKey(options.hashKey);
   return options;
 }
 

@@ -11,6 +11,7 @@ describe('the public surface', () => {
   it('has no helpers of the library', () => {
     const names = Object.keys(api).filter((name) => /^[a-z]/.test(name));
     expect(names.toSorted()).toEqual([
+      'batchSizeOf',
       'checkGroupName',
       'checkTopicName',
       'getRocketTemplateToken',

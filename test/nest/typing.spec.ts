@@ -1,10 +1,12 @@
 import type { Observable } from 'rxjs';
 import {
+  BatchSplitter,
   LocalTransactionState,
   MessageListener,
   RocketMessage,
   TransactionListener,
   type LocalTransactionListener,
+  type MessageBatch,
   type MessageExt,
   type RocketListener,
   type RocketTemplate,
@@ -94,6 +96,33 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
   const oneWay: Promise<void> = template.sendOneWay('t', 'x', { waitStoreMsgOK: false });
   const inTransaction: TransactionSendResult = await template.sendMessageInTransaction('t', 'x', { tenant: 'a' });
   const state: 'COMMIT' | 'ROLLBACK' | 'UNKNOWN' = inTransaction.localTransactionState;
+  const batch = [new RocketMessage('a'), new RocketMessage('b')];
+  results.push(
+    await template.syncSend('t', batch, 3000),
+    await template.syncSend('t', batch, { hashKey: 'k', timeoutMs: 5 }),
+    await template.syncSendOrderly('t', 'x', 'key'),
+    await template.syncSendOrderly('t', 'x', 'key', 3000, 3),
+    await template.syncSendOrderly('t', 'x', 'key', { deliverAt: new Date(0) }),
+    await template.syncSendOrderly('t', batch, 'key', 3000),
+    await template.syncSend('t', 'x', {
+      hashKey: 'k',
+      selectQueue: (queues, message, key) => queues[key?.length ?? message.body.length]!,
+    }),
+  );
+  const orderly: Observable<SendResult> = template.asyncSendOrderly('t', 'x', 'key', { delayMs: 5 });
+  const callback = { onSuccess: (): void => undefined, onException: (): void => undefined };
+  const told: void = template.asyncSendOrderly('t', 'x', 'key', callback, 3000, 3);
+  const toldWithOptions: void = template.asyncSend('t', 'x', callback, { keys: 'A' });
+  await template.sendOneWayOrderly('t', 'x', 'key', { delayLevel: 2 });
+  const parts: Iterable<MessageBatch> = new BatchSplitter('t', batch, { maxSizeBytes: 1000 });
+  // @ts-expect-error -- an orderly send has a key
+  await template.syncSendOrderly('t', 'x');
+  // @ts-expect-error -- a key that may be undefined would scatter what belongs together
+  await template.syncSend('t', 'x', { hashKey: undefined });
+  // @ts-expect-error -- a selector answers at once
+  await template.syncSend('t', 'x', { selectQueue: (queues) => Promise.resolve(queues[0]) });
+  // @ts-expect-error -- a splitter takes messages
+  const strangers = new BatchSplitter('t', ['x']);
   // @ts-expect-error -- a delay level beside an options object would have no place
   await template.syncSend('t', 'x', {}, 3);
   // @ts-expect-error -- an option that does not exist
@@ -104,7 +133,7 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
   await template.sendOneWay('t', 'x', { timeoutMs: 5 });
   // @ts-expect-error -- without a callback there are options, not numbers
   template.asyncSend('t', 'x', 3000);
-  return [...results, nothing, observed, oneWay, state];
+  return [...results, nothing, observed, oneWay, state, orderly, told, toldWithOptions, parts, strangers];
 }
 
 describe('the types of decorators and template', () => {

@@ -1,6 +1,7 @@
 import { MessageIllegalError, MessageTooLargeError } from '../../errors/index.js';
 import { checkSendableTopic, MAX_PROPERTIES_BYTES } from '../store/index.js';
 import { RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
+import { batchSizeOf } from './batch-size.js';
 import { refuseDelay } from './delivery-delay.js';
 import { RESERVED_PROPERTIES } from './reserved-properties.js';
 
@@ -39,7 +40,7 @@ export function checkMessage(message: Message, limits: MessageLimits): void {
 export function checkBatch(messages: readonly Message[], limits: MessageLimits): void {
   const [first] = messages;
   if (first === undefined) refuse('the batch', messages, 'it must hold at least one message');
-  let bodyBytes = 0;
+  let sizeBytes = 0;
   for (const message of messages) {
     checkMessage(message, limits);
     if (message.topic !== first.topic) {
@@ -51,10 +52,10 @@ export function checkBatch(messages: readonly Message[], limits: MessageLimits):
     if ((message.waitStoreMsgOK ?? true) !== (first.waitStoreMsgOK ?? true)) {
       refuse('waitStoreMsgOK', message.waitStoreMsgOK, 'it must be the same for all messages of a batch');
     }
-    bodyBytes += message.body.byteLength;
+    sizeBytes += batchSizeOf(message);
   }
-  if (bodyBytes > limits.maxBodyBytes) {
-    throw new MessageTooLargeError({ field: 'batch', sizeBytes: bodyBytes, limitBytes: limits.maxBodyBytes });
+  if (sizeBytes > limits.maxBodyBytes) {
+    throw new MessageTooLargeError({ field: 'batch', sizeBytes, limitBytes: limits.maxBodyBytes });
   }
 }
 

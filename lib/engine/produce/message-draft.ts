@@ -31,7 +31,7 @@ export function draftOf(
 }
 
 /** Every send passes here, so the text is built at once, without a map in between. */
-function propertiesTextOf(message: Message, uniqKey: string, waitStoreMsgOK: boolean): string {
+export function propertiesTextOf(message: Message, uniqKey: string, waitStoreMsgOK: boolean): string {
   let text = formatProperty(Property.UNIQ_KEY, uniqKey);
   if (message.keys !== undefined) text += formatProperty(Property.KEYS, message.keys);
   if (message.tags !== undefined) text += formatProperty(Property.TAGS, message.tags);

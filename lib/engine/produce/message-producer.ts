@@ -17,6 +17,7 @@ import type { BodyCompressor, StoredBody } from './body-compressor.js';
 import { deliverAtMsOf, refuseDelay, type Timers } from './delivery-delay.js';
 import { checkBatch, checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
 import { draftOf } from './message-draft.js';
+import { selectedQueueId, writeQueuesOf } from './queue-selection.js';
 import type { RequestTable } from './request-table.js';
 import { SendDeadlines } from './send-deadlines.js';
 import { SendInFlight, type BrokerIdentity } from './send-in-flight.js';
@@ -61,7 +62,7 @@ export class MessageProducer {
       // The delay counts from the call, however long the topic and the body take.
       const deliverAtMs = deliverAtMsOf(message, clock.now(), timers);
       this.#withTopicAndBody(message, pending, (topic, body) => {
-        const draft = this.#draft(message, topic, body, pending);
+        const draft = this.#draft(message, topic, body, pending, options);
         store.submit(this.#delayed(draft, message.delayLevel ?? 0, deliverAtMs, pending), pending);
       });
     });
@@ -76,7 +77,7 @@ export class MessageProducer {
         // The request's own properties are RocketMQ's, so they come in behind the check of the application's.
         const request = { ...message, properties: { ...message.properties, ...properties } };
         this.#withTopicAndBody(message, pending, (topic, body) => {
-          this.#parts.store.submit(this.#draft(request, topic, body, pending), pending);
+          this.#parts.store.submit(this.#draft(request, topic, body, pending, options), pending);
         });
       }),
     );
@@ -85,7 +86,7 @@ export class MessageProducer {
   sendBatch(messages: readonly Message[], options: SendOptions | undefined): Promise<SendResult> {
     return this.#start<SendResult>(messages[0]?.topic ?? '', options, (pending) => {
       checkBatch(messages, this.#parts.limits);
-      this.#withTopic(messages[0]!.topic, pending, (topic) => this.#submitBatch(messages, topic, pending));
+      this.#withTopic(messages[0]!.topic, pending, (topic) => this.#submitBatch(messages, topic, pending, options));
     });
   }
 
@@ -95,7 +96,7 @@ export class MessageProducer {
       // RocketMQ drops the delay without a word.
       refuseDelay(message, 'a transaction message can not be delayed');
       this.#withTopicAndBody(message, pending, (topic, body) => {
-        const draft = this.#draft(message, topic, body, pending);
+        const draft = this.#draft(message, topic, body, pending, options);
         this.#parts.prepare(draft, producerGroup).then(
           (record) => {
             pending.transactionId = record.transactionId;
@@ -111,9 +112,7 @@ export class MessageProducer {
 
   async writeQueues(topicName: string): Promise<readonly MessageQueue[]> {
     checkSendableTopic(topicName);
-    const { topicName: topic, writeQueueNums } = await this.#parts.route.topic(topicName);
-    const { brokerName } = this.#parts;
-    return Array.from({ length: writeQueueNums }, (_, queueId) => ({ topic, brokerName, queueId }));
+    return writeQueuesOf(await this.#parts.route.topic(topicName), this.#parts.brokerName);
   }
 
   /** Pending sends end with the store. */
@@ -158,11 +157,16 @@ export class MessageProducer {
   }
 
   /** All records enter the log in one go, so their offsets follow each other. */
-  #submitBatch(messages: readonly Message[], topic: TopicConfig, pending: SendInFlight): void {
-    const { route, store } = this.#parts;
-    const queueId = route.queueId(topic, messages[0]!.queueId, messages[0]!.shardingKey);
+  #submitBatch(
+    messages: readonly Message[],
+    topic: TopicConfig,
+    pending: SendInFlight,
+    options: SendOptions | undefined,
+  ): void {
+    const { store } = this.#parts;
+    const queueId = this.#queueIdOf(messages[0]!, topic, options);
     const drafts = messages.map((message) =>
-      this.#draft({ ...message, queueId }, topic, { body: message.body, sysFlag: 0 }, pending),
+      this.#draft({ ...message, queueId }, topic, { body: message.body, sysFlag: 0 }, pending, undefined),
     );
     pending.msgId = drafts.map((draft) => draft.uniqKey).join(',');
     const records: AppendedRecord[] = [];
@@ -188,13 +192,26 @@ export class MessageProducer {
     return delayed;
   }
 
-  #draft(message: Message, topic: TopicConfig, body: StoredBody, pending: SendInFlight): RecordDraft {
-    const { route, ids, clock } = this.#parts;
-    pending.queueId = route.queueId(topic, message.queueId, message.shardingKey);
+  #draft(
+    message: Message,
+    topic: TopicConfig,
+    body: StoredBody,
+    pending: SendInFlight,
+    options: SendOptions | undefined,
+  ): RecordDraft {
+    const { ids, clock } = this.#parts;
+    pending.queueId = this.#queueIdOf(message, topic, options);
     pending.msgId = ids.next();
     const draft = draftOf(message, body, pending.queueId, pending.msgId, clock.now());
     checkPropertiesSize(draft.properties);
     return draft;
+  }
+
+  #queueIdOf(message: Message, topic: TopicConfig, options: SendOptions | undefined): number {
+    const { route, brokerName } = this.#parts;
+    const select = options?.selectQueue;
+    const wanted = select === undefined ? message.queueId : selectedQueueId(select, topic, brokerName, message);
+    return route.queueId(topic, wanted, message.shardingKey);
   }
 }
 

@@ -17,7 +17,7 @@ export interface MessageEngine {
   send(message: Message, options?: SendOptions): Promise<SendResult>;
 
   /**
-   * Stores several messages of one topic in one queue, with consecutive offsets. Ids in the result are joined by commas, in the order of the messages;
+   * Stores several messages of one topic in one queue, with consecutive offsets. The first message's `queueId` or `shardingKey` chooses the queue. Ids in the result are joined by commas, in the order of the messages;
    * `queueOffset` is the first one's. Delayed messages and different topics are refused.
    */
   sendBatch(messages: readonly Message[], options?: SendOptions): Promise<SendResult>;
@@ -84,7 +84,19 @@ export interface Reply {
 export interface SendOptions {
   /** Bounds the whole call, in milliseconds. Default 3000. The message may still be stored after a timeout. */
   readonly timeoutMs?: number | undefined;
+  /** Chooses the queue, in place of the message's `queueId` and `shardingKey`. Of a batch it is asked once, with the first message. */
+  readonly selectQueue?: MessageQueueSelector | undefined;
 }
+
+/**
+ * Chooses one of a topic's write queues, which come in ascending order of their ids. It is asked at the send, after the message was checked, and has to answer
+ * at once. What it throws fails the send; so does an answer that is none of the queues.
+ */
+export type MessageQueueSelector = (
+  queues: readonly MessageQueue[],
+  message: Message,
+  shardingKey: string | undefined,
+) => MessageQueue;
 
 /** What becomes of a half message. */
 export type TransactionState = 'COMMIT' | 'ROLLBACK' | 'UNKNOWN';

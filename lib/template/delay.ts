@@ -1,0 +1,37 @@
+import { MessageIllegalError } from '../errors/index.js';
+
+/** The three ways to say when a message is to be delivered. Each excludes the others. */
+export interface DelayOptions {
+  /** One of RocketMQ's delay levels, 1 (1 s) to 18 (2 h). 0, the default: at once. */
+  readonly delayLevel?: number | undefined;
+  /** Deliver this many milliseconds after the send: a whole number, at most the broker's `timerMaxDelayMs` (3 days). 0: at once. */
+  readonly delayMs?: number | undefined;
+  /** Deliver at this time: a Date or epoch milliseconds. A time that has passed means at once. */
+  readonly deliverAt?: Date | number | undefined;
+}
+
+/** The same for the engine. */
+export interface MessageDelay {
+  readonly delayLevel: number | undefined;
+  readonly delayMs: number | undefined;
+  readonly deliverAtMs: number | undefined;
+}
+
+/**
+ * @param delayLevel by option or header
+ * @throws MessageIllegalError when two ways are used at once
+ */
+export function readDelay(delayLevel: number | undefined, { delayMs, deliverAt }: DelayOptions): MessageDelay {
+  const given = Object.entries({ 'delay level': delayLevel, delayMs, deliverAt }).filter(([, at]) => at !== undefined);
+  const [first, second] = given;
+  if (first !== undefined && second !== undefined) {
+    const reason = `its ${first[0]} is given as well, and only one can say when it is to be delivered`;
+    throw new MessageIllegalError({ field: `its ${second[0]}`, value: second[1], reason });
+  }
+  return { delayLevel, delayMs, deliverAtMs: deliverAt === undefined ? undefined : Number(deliverAt) };
+}
+
+/** Whether the message waits: level 0 means no delay. */
+export function isDelayed({ delayLevel = 0, delayMs, deliverAtMs }: Partial<MessageDelay>): boolean {
+  return delayLevel !== 0 || delayMs !== undefined || deliverAtMs !== undefined;
+}

@@ -1,0 +1,63 @@
+import { MessageIllegalError } from '../errors/index.js';
+import {
+  checkHashKey,
+  checkMessageOptions,
+  checkSendOptions,
+  type MessageOptions,
+  type SendMessageOptions,
+} from './send-options.js';
+
+/**
+ * Reads what follows the payload: an options object, or timeout and delay level as rocketmq-spring has them.
+ *
+ * @throws MessageIllegalError, UnknownOptionError
+ */
+export function readSendArguments(
+  method: string,
+  timeoutOrOptions: number | SendMessageOptions | undefined,
+  delayLevel: number | undefined,
+): SendMessageOptions {
+  if (typeof timeoutOrOptions !== 'object' || timeoutOrOptions === null) {
+    return checkSendOptions(method, { timeoutMs: timeoutOrOptions, delayLevel });
+  }
+  refuseBesideOptions('delayLevel', delayLevel);
+  return checkSendOptions(method, timeoutOrOptions);
+}
+
+/** The same for a send whose hash key is an argument. */
+export function readOrderlyArguments(
+  method: string,
+  hashKey: string,
+  timeoutOrOptions: number | SendMessageOptions | undefined,
+  delayLevel: number | undefined,
+): SendMessageOptions {
+  return withHashKey(hashKey, readSendArguments(method, timeoutOrOptions, delayLevel));
+}
+
+/** The same for a send whose answer nobody waits for. */
+export function readOneWayOptions(method: string, hashKey: string, options: MessageOptions): MessageOptions {
+  return withHashKey(hashKey, checkMessageOptions(method, options));
+}
+
+/**
+ * What a method with an options object takes as arguments in its other form has to be in the object.
+ *
+ * @throws MessageIllegalError
+ */
+export function refuseBesideOptions(argument: string, value: unknown): void {
+  if (value === undefined) return;
+  throw new MessageIllegalError({
+    field: `the argument ${argument}`,
+    value,
+    reason: 'with an options object it belongs into the object',
+  });
+}
+
+function withHashKey<Options extends MessageOptions>(hashKey: string, options: Options): Options {
+  checkHashKey(hashKey);
+  if (options.hashKey !== undefined && options.hashKey !== hashKey) {
+    const reason = `the argument hashKey is ${JSON.stringify(hashKey)}`;
+    throw new MessageIllegalError({ field: 'the option hashKey', value: options.hashKey, reason });
+  }
+  return { ...options, hashKey };
+}
