@@ -10,6 +10,7 @@ import { LedgerModule } from './ledger/ledger.module.js';
 import { LoveModule } from './love/love.module.js';
 import { MessagesModule } from './messages/messages.module.js';
 import { OrdersModule } from './orders/orders.module.js';
+import { PageModule } from './page/page.module.js';
 import { RefundsModule } from './refunds/refunds.module.js';
 import { shopConfig, type ShopConfig } from './shop.config.js';
 
@@ -33,6 +34,7 @@ import { shopConfig, type ShopConfig } from './shop.config.js';
     RefundsModule,
     LedgerModule,
     FlakyModule,
+    PageModule,
   ],
 })
 export class AppModule {}

@@ -26,6 +26,10 @@ export class ShopProcess {
     this.#settings = settings;
   }
 
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
   /** Resolves when the shop takes requests. */
   start() {
     this.#up = this.#start();
@@ -36,10 +40,13 @@ export class ShopProcess {
     return this.#up;
   }
 
-  /** @returns the time from the kill until the shop takes requests again, in milliseconds */
-  async killAndRestart() {
+  /**
+   * @param port where to take requests again; default: any that is free
+   * @returns the time from the kill until the shop takes requests again, in milliseconds
+   */
+  async killAndRestart({ port = 0 } = {}) {
     const killedMs = Date.now();
-    this.#up = this.#kill().then(() => this.#start());
+    this.#up = this.#kill().then(() => this.#start(port));
     await this.#up;
     return Date.now() - killedMs;
   }
@@ -64,19 +71,19 @@ export class ShopProcess {
     return this.#request('POST', path, JSON.stringify(body));
   }
 
-  async #start() {
+  async #start(port = 0) {
     const logged = this.#log().length;
     const log = openSync(this.#logPath, 'a');
     this.#child = spawn(process.execPath, ['--enable-source-maps', this.#main], {
-      env: { ...process.env, ...this.#settings, PORT: '0', NO_COLOR: '1' },
+      env: { ...process.env, ...this.#settings, PORT: String(port), NO_COLOR: '1' },
       stdio: ['ignore', log, log],
     });
     closeSync(log);
     const child = this.#child;
     for (const deadlineMs = Date.now() + START_TIMEOUT_MS; Date.now() < deadlineMs; await sleep(20)) {
-      const port = /The shop listens on http:\/\/\S+:(\d+)/.exec(this.#log().slice(logged))?.[1];
-      if (port !== undefined) {
-        this.#port = Number(port);
+      const found = /The shop listens on http:\/\/\S+:(\d+)/.exec(this.#log().slice(logged))?.[1];
+      if (found !== undefined) {
+        this.#port = Number(found);
         return;
       }
       if (child.exitCode !== null || child.signalCode !== null) break;
