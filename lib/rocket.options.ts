@@ -121,6 +121,15 @@ const STORE_OPTIONS: NamesOf<StoreLocationOptions> = {
   messageIndexEnable: true,
   maxHashSlotNum: true,
   maxIndexNum: true,
+  fileReservedTimeHours: true,
+  deleteWhen: true,
+  cleanResourceIntervalMs: true,
+  deleteFileBatchMax: true,
+  diskMaxUsedSpaceRatio: true,
+  diskSpaceCleanForciblyRatio: true,
+  diskSpaceWarningLevelRatio: true,
+  diskFreeSpaceEnoughBytes: true,
+  cleanFileForciblyEnable: true,
 };
 
 const TRANSACTION_OPTIONS: NamesOf<NonNullable<BrokerOptions['transaction']>> = {

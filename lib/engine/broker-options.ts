@@ -8,8 +8,8 @@ import {
   DelayLevelTable,
   type TimerOptions,
 } from './delivery/index.js';
-import { checkFlag, checkInteger, checkName, checkText } from './option-checks.js';
-import { MAX_BODY_BYTES, type FlushDiskType } from './store/index.js';
+import { checkFlag, checkInteger, checkName, checkPositive, checkText } from './option-checks.js';
+import { deletionHours, MAX_BODY_BYTES, type FlushDiskType, type RetentionOptions } from './store/index.js';
 import { DEFAULT_TRANSACTION_OPTIONS, type TransactionOptions } from './transaction/index.js';
 
 /** Options of the embedded broker. Each has a default that works. */
@@ -76,6 +76,30 @@ export interface StoreLocationOptions {
   readonly maxHashSlotNum?: number | undefined;
   /** Keys that a file of the key index holds. Default 20,000,000 (memory store: 262,144). Fixed for the life of a store. */
   readonly maxIndexNum?: number | undefined;
+  /** A file of the log is removed when its last record is so old. Default 72. Fractions count. RocketMQ: `fileReservedTime`. */
+  readonly fileReservedTimeHours?: number | undefined;
+  /**
+   * Hours of the day, local time, in which expired files are removed, such as `'04'` or `'02;04'`. Default `''`: at any hour, since a process that does not run
+   * at four would never remove any. RocketMQ's own default is `04`.
+   */
+  readonly deleteWhen?: string | undefined;
+  /** How often files and disk are looked at. Default 10,000. RocketMQ: `cleanResourceInterval`. */
+  readonly cleanResourceIntervalMs?: number | undefined;
+  /** Files that one look removes, at most. Default 10. */
+  readonly deleteFileBatchMax?: number | undefined;
+  /** Percentage of the disk that is used, over which expired files are removed at any hour. Default 75. */
+  readonly diskMaxUsedSpaceRatio?: number | undefined;
+  /** The same, over which the oldest files are removed though they have not expired, if `cleanFileForciblyEnable` is set. Default 85. */
+  readonly diskSpaceCleanForciblyRatio?: number | undefined;
+  /** The same, over which sends are refused with `DISK_FULL`, until there is room again. Consumption goes on. Default 90. */
+  readonly diskSpaceWarningLevelRatio?: number | undefined;
+  /** With so much room left no percentage counts. Default 10 GiB; `Number.MAX_SAFE_INTEGER` is RocketMQ's rule, percentages alone. */
+  readonly diskFreeSpaceEnoughBytes?: number | undefined;
+  /**
+   * On a disk that is nearly full the oldest files may go before their time, and messages with them that nobody has consumed. Default false: the disk is shared with
+   * the app, and what fills it may be something else. RocketMQ's own default is true.
+   */
+  readonly cleanFileForciblyEnable?: boolean | undefined;
 }
 
 /** All options with their values. */
@@ -145,6 +169,7 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
       maxOpenFiles: checkInteger('store.maxOpenFiles', store.maxOpenFiles, 128, 4),
       messageIndexEnable: checkFlag('store.messageIndexEnable', store.messageIndexEnable, true),
       ...indexSizes(store),
+      ...retentionOptions(store),
     }),
     brokerName: checkText('brokerName', options.brokerName, 'broker-a'),
     brokerHost,
@@ -218,6 +243,32 @@ function indexSizes(store: StoreLocationOptions): { readonly maxHashSlotNum: num
   return {
     maxHashSlotNum,
     maxIndexNum: checkInteger('store.maxIndexNum', store.maxIndexNum, fallback, 2, mostEntries),
+  };
+}
+
+function retentionOptions(store: StoreLocationOptions): RetentionOptions {
+  const percent = (name: string, value: number | undefined, fallback: number): number =>
+    checkInteger(`store.${name}`, value, fallback, 10, 99);
+  const { deleteWhen = '' } = store;
+  if (typeof deleteWhen !== 'string' || deletionHours(deleteWhen).includes(NaN)) {
+    const expected = 'hours from 00 to 23, separated by ";"';
+    throw new InvalidOptionError({ option: 'store.deleteWhen', value: deleteWhen, expected });
+  }
+  return {
+    fileReservedTimeHours: checkPositive('store.fileReservedTimeHours', store.fileReservedTimeHours, 72),
+    deleteWhen,
+    cleanResourceIntervalMs: checkInteger('store.cleanResourceIntervalMs', store.cleanResourceIntervalMs, 10_000, 1),
+    deleteFileBatchMax: checkInteger('store.deleteFileBatchMax', store.deleteFileBatchMax, 10, 1),
+    diskMaxUsedSpaceRatio: percent('diskMaxUsedSpaceRatio', store.diskMaxUsedSpaceRatio, 75),
+    diskSpaceCleanForciblyRatio: percent('diskSpaceCleanForciblyRatio', store.diskSpaceCleanForciblyRatio, 85),
+    diskSpaceWarningLevelRatio: percent('diskSpaceWarningLevelRatio', store.diskSpaceWarningLevelRatio, 90),
+    diskFreeSpaceEnoughBytes: checkInteger(
+      'store.diskFreeSpaceEnoughBytes',
+      store.diskFreeSpaceEnoughBytes,
+      10 * 2 ** 30,
+      0,
+    ),
+    cleanFileForciblyEnable: checkFlag('store.cleanFileForciblyEnable', store.cleanFileForciblyEnable, false),
   };
 }
 

@@ -209,6 +209,9 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       await running.transactions.start();
       await running.delay.start();
       await running.timers.start();
+      store.retention.hold('delayed messages', () => running.delay.oldestUndelivered());
+      store.retention.hold('transactions without a decision', () => running.transactions.oldestPending());
+      store.retention.start();
       this.#running = running;
       this.#state = 'running';
     } catch (error) {
@@ -264,6 +267,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
       compressor: new BodyCompressor(options.compressMsgBodyOverBytes),
       brokerName: options.brokerName,
+      refusal: () => store.disk.refusal(),
       offsetMsgId: offsetMessageIds(options.storeHost),
       schedule: toScheduled,
       timers,
@@ -316,6 +320,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     const running = this.#running;
     try {
       if (running !== undefined) {
+        await running.store.retention.close();
         await running.pull.close();
         await running.consume.close();
         await running.delay.close();

@@ -38,3 +38,10 @@ export function checkInteger(
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   throw new InvalidOptionError({ option, value, expected: `an integer ${range}` });
 }
+
+/** A number above 0, fractions included. */
+export function checkPositive(option: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidOptionError({ option, value, expected: 'a number above 0' });
+}

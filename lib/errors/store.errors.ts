@@ -45,9 +45,18 @@ export class StoreWriteFailedError extends defineError<{ file: string; operation
   message: ({ file, operation, reason }) => `The store failed to ${operation} "${file}": ${reason}.`,
 }) {}
 
-export class DiskFullError extends defineError<{ path: string }>({
+export class DiskFullError extends defineError<{
+  path: string;
+  /** These three: the disk has room yet, but less than the store's limits ask for. */
+  usedPercent?: number;
+  limitPercent?: number;
+  freeBytes?: number;
+}>({
   code: 'DISK_FULL',
-  meaning: 'The disk of the store has no room left. The message was not stored; nothing that was stored is lost.',
+  meaning:
+    'The disk of the store has no room left, or less than `store.diskSpaceWarningLevelRatio` asks for. The message was not stored; nothing that was stored is lost.',
   remedy: 'Make room, or shorten the retention. Sending works again as soon as there is room.',
-  message: ({ path }) => `The disk that holds the store at "${path}" is full.`,
+  message: ({ path, usedPercent, limitPercent, freeBytes }) =>
+    `The disk that holds the store at "${path}" is full` +
+    (usedPercent === undefined ? '.' : ` (${usedPercent} % used, limit ${limitPercent} %, ${freeBytes} bytes free).`),
 }) {}

@@ -39,6 +39,18 @@ export class DelayLevelService {
     return Math.max(this.#offsets?.get(level) ?? 0, minOffset);
   }
 
+  /** Where the oldest record lies in the log that is not delivered; undefined: none waits. */
+  async oldestUndelivered(): Promise<number | undefined> {
+    const { store } = this.#context;
+    let oldest: number | undefined;
+    for (const queueId of this.#cursors.keys()) {
+      const from = this.undeliveredFrom(levelOfScheduleQueue(queueId));
+      const [head] = await store.entries(SCHEDULE_TOPIC, queueId, from, 1);
+      if (head !== undefined && head.physicalOffset < (oldest ?? Infinity)) oldest = head.physicalOffset;
+    }
+    return oldest;
+  }
+
   /** Resolves when what is under way has been delivered and the offsets are on disk. Waiting messages stay in the store. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

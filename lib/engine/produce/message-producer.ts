@@ -41,6 +41,8 @@ export interface ProducerParts extends BrokerIdentity {
   readonly timers: Timers;
   /** Stores a half message. */
   readonly prepare: (draft: RecordDraft, producerGroup: string) => Promise<AppendedRecord & { transactionId: string }>;
+  /** Why no message may be stored at present. */
+  readonly refusal: () => Error | undefined;
   /** Rolls back a half message whose sender has given up. */
   readonly abandon: (transactionId: string) => void;
 }
@@ -129,6 +131,8 @@ export class MessageProducer {
     return new Promise((resolve, reject) => {
       const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
       checkTimeout(timeoutMs);
+      const refusal = this.#parts.refusal();
+      if (refusal !== undefined) throw refusal;
       const answer = resolve as (result: SendResult) => void;
       const pending = new SendInFlight(topic, timeoutMs, this.#parts.clock.now(), this.#parts, answer, reject);
       submit(pending);

@@ -136,7 +136,11 @@ export class ConsumeQueue implements QueueNumbers {
 
   /** Moves the beginning to the first entry whose record the log still holds, and removes files before it. */
   async trim(minPhysicalOffset: number): Promise<void> {
-    this.#minIndex = await this.#firstIndexAt(minPhysicalOffset);
+    const [first] = await this.entries(this.#minIndex, 1);
+    // Most queues have nothing to let go of, and need no search.
+    if (first !== undefined && !isAt(first, minPhysicalOffset)) {
+      this.#minIndex = await this.search(async (entry) => isAt(entry, minPhysicalOffset));
+    }
     await this.#files.removeBefore(Math.min(this.#minIndex, this.#syncedIndex - 1) * QUEUE_ENTRY_BYTES);
   }
 
@@ -156,12 +160,6 @@ export class ConsumeQueue implements QueueNumbers {
       else low = middle + 1;
     }
     return low;
-  }
-
-  #firstIndexAt(minPhysicalOffset: number): Promise<number> {
-    return this.search(
-      async (entry) => entry.sizeBytes !== FILLER_ENTRY_SIZE && entry.physicalOffset >= minPhysicalOffset,
-    );
   }
 
   /** The queue's earlier messages are gone, with the part of the log that held them: it begins at `index`. */
@@ -205,4 +203,9 @@ export class ConsumeQueue implements QueueNumbers {
     }
     return bytes;
   }
+}
+
+/** True for a message's entry whose record lies at or behind `physicalOffset`; never for a filler. */
+function isAt(entry: QueueEntry, physicalOffset: number): boolean {
+  return entry.sizeBytes !== FILLER_ENTRY_SIZE && entry.physicalOffset >= physicalOffset;
 }

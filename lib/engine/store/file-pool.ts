@@ -22,16 +22,19 @@ export class FilePool {
       return await work(await pooled.handle);
     } finally {
       pooled.users--;
+      if (pooled.users === 0) pooled.onUnused?.();
       this.#closeIdle();
     }
   }
 
-  /** Closes a file that is to be removed or cut. The caller sees to it that nobody uses it. */
+  /** Closes a file that is to be removed, when those who use it now are done. The caller sees to it that nobody comes to use it after that. */
   async forget(path: string): Promise<void> {
     const pooled = this.#files.get(path);
     if (pooled === undefined) return;
     this.#files.delete(path);
-    await (await pooled.handle).close();
+    if (pooled.users > 0) await new Promise<void>((resolve) => (pooled.onUnused = resolve));
+    const file = await pooled.handle.catch(() => undefined);
+    await file?.close();
   }
 
   /** Closes all files. The caller sees to it that nobody uses them. */
@@ -71,4 +74,6 @@ export class FilePool {
 interface PooledFile {
   readonly handle: Promise<FileHandle>;
   users: number;
+  /** Called when the last user is done. */
+  onUnused?: () => void;
 }

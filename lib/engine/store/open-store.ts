@@ -14,6 +14,7 @@ import { CommitLog, type FlushDiskType } from './commit-log.js';
 import { ConfigDirectory } from './config-directory.js';
 import { ConsumeQueueSet } from './consume-queue-set.js';
 import { DeletedTopics } from './deleted-topics.js';
+import { DiskWatch } from './disk-watch.js';
 import { Dispatcher } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
@@ -24,6 +25,7 @@ import { LogTail } from './log-tail.js';
 import { LogMessageStore } from './message-store.js';
 import { RecordEncoder } from './record-encoder.js';
 import { chooseScanStart, recoverLog } from './recovery.js';
+import { Retention, type RetentionOptions } from './retention.js';
 import { SegmentFiles } from './segment-files.js';
 import { StoreOwner } from './store-owner.js';
 import { SubscriptionGroupConfigTable } from './subscription-group-config-table.js';
@@ -34,7 +36,7 @@ import { TopicRemoval, type ForgetTopic } from './topic-removal.js';
 /** Reading so much of the log takes long enough to say so. */
 const LONG_SCAN_BYTES = 16 * 1024 * 1024;
 
-export interface StoreOptions extends KeyIndexOptions {
+export interface StoreOptions extends KeyIndexOptions, RetentionOptions {
   /** The store's directory. Made when it is missing. */
   readonly path: string;
   readonly flushDiskType: FlushDiskType;
@@ -73,6 +75,10 @@ export interface OpenStore {
   readonly state: StateDirectory;
   /** Finds messages by key. Undefined: `messageIndexEnable` is false. */
   readonly keyIndex: KeyIndex | undefined;
+  /** How full the disk is. */
+  readonly disk: DiskWatch;
+  /** Removes what is old. Has to be started. */
+  readonly retention: Retention;
   /**
    * Takes a topic and its queues out of the store; see {@link TopicRemoval.delete}. Also finishes a deletion that has failed half-way.
    *
@@ -217,12 +223,16 @@ async function openOwnedStore(
   const removal = new TopicRemoval({ topics, queues, deletedTopics, log, checkpoints, logger });
   const reader = new LogReader(segments);
   const { brokerName } = options;
+  const disk = new DiskWatch(paths.root, options, fileSystem, logger);
+  const retention = new Retention(options, { ...environment, segments, log, queues, keyIndex, checkpoints, disk });
+  await disk.look();
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     let clean = false;
     try {
       await removal.close();
+      await retention.close();
       await log.close();
       await config.close();
       await checkpoints.close();
@@ -242,6 +252,8 @@ async function openOwnedStore(
     finishDeletions: (forget) => removal.finishAll(forget),
     isBeingDeleted: (topicName) => deletedTopics.isClosed(topicName),
     isOfDeletedTopic: (topicName, physicalOffset) => deletedTopics.covers(topicName, physicalOffset),
+    disk,
+    retention,
     close: () => (closing ??= close()),
   };
 }

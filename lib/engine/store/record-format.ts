@@ -1,3 +1,5 @@
+import { SysFlag } from '../types/index.js';
+
 /**
  * The record of the commit log (RocketMQ: `MessageExtEncoder`, `MessageDecoder`). All integers are big-endian.
  *
@@ -63,6 +65,12 @@ export function writeInt64(bytes: Buffer, value: number, at: number): void {
   const high = Math.floor(value / TWO_32);
   writeInt32(bytes, high, at);
   writeInt32(bytes, value - high * TWO_32, at + 4);
+}
+
+/** Reads the field of a record of which only the part up to its hosts is there. */
+export function readStoreTimestampMs(bytes: Buffer, at: number): number {
+  const isIPv6 = (bytes.readInt32BE(at + RecordField.SYS_FLAG) & SysFlag.BORN_HOST_V6) !== 0;
+  return readInt64(bytes, at + RecordField.BORN_HOST + (isIPv6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES));
 }
 
 /** Without the range checks of `Buffer.writeInt32BE`: the caller has made room, and any 32 bits are right. */

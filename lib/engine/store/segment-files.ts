@@ -159,10 +159,17 @@ export class SegmentFiles {
     return names.map(parseOffsetFileName).filter((start) => start !== undefined);
   }
 
+  /** The file counts as gone before it is, so that no reader opens it meanwhile. */
   async #remove(start: number): Promise<void> {
+    const wasThere = this.has(start);
     this.#starts = this.#starts.filter((s) => s !== start);
     await this.#pool.forget(this.path(start));
-    await this.#fileSystem.remove(this.path(start));
+    try {
+      await this.#fileSystem.remove(this.path(start));
+    } catch (error) {
+      if (wasThere) this.#starts = [...this.#starts, start].toSorted((a, b) => a - b);
+      throw error;
+    }
     await this.#fileSystem.syncDirectory(this.directory);
   }
 }

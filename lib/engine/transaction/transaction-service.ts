@@ -116,6 +116,15 @@ export class TransactionService {
     }
   }
 
+  /** Where the oldest half message without a decision lies in the log; undefined: there is none. */
+  oldestPending(): number | undefined {
+    let oldest: number | undefined;
+    for (const { place } of this.#pending.values()) {
+      if (oldest === undefined || place.physicalOffset < oldest) oldest = place.physicalOffset;
+    }
+    return oldest;
+  }
+
   /** See `MessageEngine.registerTransactionChecker`. */
   registerChecker(producerGroup: string, checker: TransactionChecker): () => void {
     return this.#checkBack.register(producerGroup, checker);

@@ -1,6 +1,7 @@
 import { ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
 import { DEFAULT_MESSAGE_DELAY_LEVEL, DelayLevelTable } from '../../../lib/engine/delivery/index.js';
 import { formatProperties, openStore, type OpenStore } from '../../../lib/engine/store/index.js';
+import { resolveBrokerOptions } from '../../../lib/engine/broker-options.js';
 import { DiskFullError } from '../../../lib/errors/index.js';
 import type {
   Activity,
@@ -88,6 +89,7 @@ export class StoreHarness {
     const { clock, fileSystem, logger } = harness;
     harness.#store = await openStore(
       {
+        ...resolveBrokerOptions().store,
         path: '/store',
         flushDiskType: 'SYNC_FLUSH',
         mappedFileSizeCommitLogBytes: 4 * 1024 * 1024,
@@ -96,6 +98,7 @@ export class StoreHarness {
         maxUnflushedBytes: 4 * 1024 * 1024,
         checkpointIntervalMs: 1000,
         maxOpenFiles: 16,
+        messageIndexEnable: false,
         brokerName: 'broker-a',
         storeHost: Buffer.from([127, 0, 0, 1, 0, 0, 0x2a, 0x9f]),
         delayLevelsMs: harness.levels.delaysMs,

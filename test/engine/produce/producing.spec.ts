@@ -54,6 +54,7 @@ describe('producing', () => {
         recallHandle: (draft) => recallHandleOf(draft, 'broker-a'),
       },
       prepare: () => Promise.reject(new Error('no transactions here')),
+      refusal: () => undefined,
       abandon: () => undefined,
     });
   };

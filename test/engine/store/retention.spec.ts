@@ -1,0 +1,194 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { ManualClock } from '../../../lib/engine/io/index.js';
+import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.js';
+import { bodiesOf, crashImage, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
+
+const HOUR_MS = 3_600_000;
+
+describe('retention', () => {
+  let directory: TemporaryDirectory;
+  let clock: ManualClock;
+  let store: TestStore;
+  let opened: TestStore[];
+
+  beforeEach(async () => {
+    directory = await temporaryDirectory();
+    clock = new ManualClock();
+    opened = [];
+  });
+
+  afterEach(async () => {
+    for (const one of opened) await one.close();
+    await directory.remove();
+  });
+
+  const open = async (more: object = {}, name = 'a'): Promise<TestStore> => {
+    store = await openTestStore({ path: join(directory.path, name), clock, ...more });
+    opened.push(store);
+    return store;
+  };
+  const append = async (from: number, to: number, more: object = {}): Promise<void> => {
+    for (let i = from; i < to; i++) await store.messages.append(testDraft(`${i}`.padEnd(1000), more));
+  };
+  const pass = (hours: number): Promise<void> => clock.advance(hours * HOUR_MS, () => store.activity.whenIdle());
+  const filesOf = async (part: string): Promise<string[]> => (await readdir(join(store.path, part))).toSorted();
+  const bodies = async (): Promise<number[]> => (await bodiesOf(store)).map(Number);
+  const upTo = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+  it('removes files whose last record is older than the reserved time, and no others', async () => {
+    await open({ fileReservedTimeHours: 2 });
+    await append(0, 40);
+    await pass(1);
+    await append(40, 80);
+    await pass(0.5);
+    await store.retention.clean();
+    expect(await bodies()).toEqual(upTo(0, 80));
+    await pass(1);
+    await store.retention.clean();
+    const left = await bodies();
+    expect(left[0]).toBeGreaterThan(16);
+    expect(left[0]).toBeLessThanOrEqual(40);
+    expect(left).toEqual(upTo(left[0]!, 80));
+  });
+
+  it('never removes the file that is written to, however old it is', async () => {
+    await open({ fileReservedTimeHours: 1 });
+    await append(0, 40);
+    await pass(100);
+    await store.retention.clean();
+    expect(await filesOf('commitlog')).toHaveLength(1);
+    const left = await bodies();
+    expect(left.length).toBeGreaterThan(0);
+    await append(40, 41);
+    expect(await bodies()).toEqual([...left, 40]);
+  });
+
+  it('lets queues and key index follow, and a queue without messages keeps its end', async () => {
+    await open({ fileReservedTimeHours: 1, messageIndexEnable: true });
+    await append(0, 60, { queueId: 1, keys: 'k', uniqKey: 'u' });
+    await append(60, 160, { keys: 'k', uniqKey: 'u' });
+    await pass(2);
+    const indexFiles = (await filesOf('index')).length;
+    await store.retention.clean();
+    expect(await filesOf('consumequeue/test-topic/1')).toHaveLength(1);
+    expect((await filesOf('index')).length).toBeLessThan(indexFiles);
+    expect(store.messages.queueRange('test-topic', 1)).toEqual({ minOffset: 60, maxOffset: 60 });
+    const { minOffset } = store.messages.queueRange('test-topic', 0);
+    expect(minOffset).toBeGreaterThan(0);
+    const found = await store.keyIndex!.query({
+      topic: 'test-topic',
+      key: 'k',
+      maxCount: 1000,
+      beginMs: 0,
+      endMs: 1e15,
+    });
+    for (const place of found) expect(await store.messages.readRecord(place)).toBeDefined();
+    await append(160, 161, { queueId: 1 });
+    expect(store.messages.queueRange('test-topic', 1)).toEqual({ minOffset: 60, maxOffset: 61 });
+  });
+
+  it('lets whoever reads below the first offset go on at the first', async () => {
+    await open({ fileReservedTimeHours: 1 });
+    await append(0, 40);
+    await pass(2);
+    await store.retention.clean();
+    const { minOffset, maxOffset } = store.messages.queueRange('test-topic', 0);
+    expect(minOffset).toBeGreaterThan(0);
+    const batch = await store.messages.pull({ topic: 'test-topic', queueId: 0, offset: 3, maxCount: 9, maxBytes: 1e6 });
+    expect(batch).toMatchObject({ status: 'OFFSET_TOO_SMALL', nextOffset: minOffset, minOffset, maxOffset });
+    expect(await store.messages.entries('test-topic', 0, minOffset - 1, 1)).toEqual([]);
+  });
+
+  it('finishes what is being read from a file that goes', async () => {
+    await open({ fileReservedTimeHours: 1, tailCacheBytes: 1024 * 1024 });
+    await append(0, 40);
+    await store.close();
+    await open({ fileReservedTimeHours: 1 });
+    await pass(2);
+    const request = { topic: 'test-topic', queueId: 0, offset: 0, maxCount: 8, maxBytes: 1e6 };
+    const reading = Promise.all(Array.from({ length: 20 }, async () => store.messages.pull(request)));
+    await store.retention.clean();
+    for (const batch of await reading) {
+      const read = batch.messages.map((message) => Number(message.body.toString()));
+      // Read before the file went, or told that it is gone: nothing half, nothing wrong.
+      expect(read).toEqual(upTo(0, read.length));
+      if (read.length === 0) expect(['MESSAGE_WAS_REMOVING', 'OFFSET_TOO_SMALL']).toContain(batch.status);
+    }
+  });
+
+  it('is the same store after a restart, and after a crash right behind a removal', async () => {
+    await open({ fileReservedTimeHours: 1 });
+    await append(0, 100);
+    await pass(2);
+    await append(100, 110);
+    await store.retention.clean();
+    const left = await bodies();
+    expect(left.length).toBeLessThan(110);
+    const range = store.messages.queueRange('test-topic', 0);
+    await crashImage(store, join(directory.path, 'crashed'));
+    await store.close();
+    for (const name of ['a', 'crashed']) {
+      await open({}, name);
+      expect(store.messages.queueRange('test-topic', 0)).toEqual(range);
+      expect(await bodies()).toEqual(left);
+    }
+  });
+
+  it('removes at most so many files in one pass', async () => {
+    await open({ fileReservedTimeHours: 1, deleteFileBatchMax: 2 });
+    await append(0, 100);
+    const before = (await filesOf('commitlog')).length;
+    await pass(2);
+    await store.retention.clean();
+    expect(await filesOf('commitlog')).toHaveLength(before - 2);
+  });
+
+  it('removes by itself once it is started, in the hours that are given', async () => {
+    const hour = new Date(clock.now()).getHours();
+    const deleteWhen = String((hour + 5) % 24).padStart(2, '0');
+    await open({ fileReservedTimeHours: 1, deleteWhen, cleanResourceIntervalMs: 60_000 });
+    await append(0, 40);
+    const before = (await filesOf('commitlog')).length;
+    store.retention.start();
+    await pass(4.5);
+    expect(await filesOf('commitlog')).toHaveLength(before);
+    await pass(1);
+    expect(await filesOf('commitlog')).toHaveLength(1);
+  });
+
+  it('keeps what a service still needs, up to twice the reserved time, and says so when it goes', async () => {
+    const warnings: string[] = [];
+    const logger = { debug() {}, log() {}, warn: (text: string) => void warnings.push(text), error() {} };
+    await open({ fileReservedTimeHours: 2, logger });
+    await append(0, 60);
+    const [, second] = await filesOf('commitlog');
+    store.retention.hold('delayed messages', () => Number(second));
+    await pass(3);
+    await store.retention.clean();
+    expect((await filesOf('commitlog'))[0]).toBe(second);
+    expect(warnings).toEqual([]);
+    await pass(2);
+    await store.retention.clean();
+    expect(await filesOf('commitlog')).toHaveLength(1);
+    expect(warnings[0]).toContain('delayed messages');
+  });
+
+  it('tries again what could not be removed', async () => {
+    await open({ fileReservedTimeHours: 1 });
+    await append(0, 40);
+    await pass(2);
+    const [first] = await filesOf('commitlog');
+    const path = join(store.path, 'commitlog', first!);
+    // A directory with something in it can't be unlinked.
+    await rm(path);
+    await mkdir(join(path, 'in-the-way'), { recursive: true });
+    await store.retention.clean();
+    expect((await filesOf('commitlog'))[0]).toBe(first);
+    await rm(path, { recursive: true });
+    await store.retention.clean();
+    expect(await filesOf('commitlog')).toHaveLength(1);
+    expect((await bodies()).length).toBeGreaterThan(0);
+  });
+});
