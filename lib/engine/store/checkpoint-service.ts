@@ -79,6 +79,19 @@ export class CheckpointService {
     await run;
   }
 
+  /** Does `work` while no checkpoint is being written, with one behind it that covers the log up to `offset`. */
+  behindCheckpoint(offset: number, work: () => Promise<void>): Promise<void> {
+    return this.withoutCheckpoint(async () => {
+      if (this.#written.offset < offset) {
+        await this.#write().catch((error: unknown) => {
+          // The disk may be full, and this work make room. Without a checkpoint an opening reads more of the log.
+          this.#environment.logger.warn(`The checkpoint could not be written, it is tried again: ${String(error)}`);
+        });
+      }
+      await work();
+    });
+  }
+
   #runSoon(delayMs: number): void {
     if (this.#closed || this.#running !== undefined) return;
     if (this.#timer !== undefined) {

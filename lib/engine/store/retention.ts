@@ -134,10 +134,9 @@ export class Retention {
     const { segments, queues, keyIndex, checkpoints, logger } = this.#parts;
     const beginsAt = segments.firstOffset + segments.fileSizeBytes;
     const path = segments.path(segments.firstOffset);
-    // Behind a checkpoint, so that recovery never begins in what is gone.
-    await checkpoints.withCheckpoint(async () => undefined);
-    await segments.removeBefore(beginsAt);
-    await checkpoints.withCheckpoint(async () => {
+    // So recovery never begins in what is gone.
+    await checkpoints.behindCheckpoint(beginsAt, async () => {
+      await segments.removeBefore(beginsAt);
       await queues.trim(beginsAt);
       await keyIndex?.trim(beginsAt);
     });
