@@ -59,7 +59,8 @@ export class MessageNotFoundError extends defineError<{ what: string }>({
 export class MessageTypeMismatchError extends defineError<{ topic: string; declared: string; actual: string }>({
   code: 'MESSAGE_TYPE_MISMATCH',
   meaning: 'A topic that is declared for one type of messages got one of another type. Nothing was stored.',
-  remedy: "Send it to a topic of its type, or change the topic's message type.",
+  remedy:
+    "Send it to a topic of its type, or change the topic's message type. A message is TRANSACTION when it is sent as a half message, else DELAY with a delay, else FIFO with a sharding key (hashKey), else NORMAL.",
   message: ({ topic, declared, actual }) =>
     `Topic "${topic}" takes ${declared} messages, but this is a ${actual} message.`,
 }) {}

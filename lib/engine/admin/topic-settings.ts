@@ -22,7 +22,7 @@ export interface TopicSettings {
   readonly writeQueueNums?: number | undefined;
   /** Default READ_WRITE. */
   readonly permission?: TopicPermission | undefined;
-  /** The kind of messages that the topic takes; others are refused. Default UNSPECIFIED: all. */
+  /** The kind of messages that the topic takes; others are refused. Default UNSPECIFIED: all, as with MIXED. */
   readonly messageType?: TopicMessageType | undefined;
 }
 
@@ -86,6 +86,6 @@ const permissionNames = Object.keys(PERMISSIONS) as TopicPermission[];
 
 function withMessageType({ attributes }: TopicConfig, messageType: TopicMessageType): Record<string, string> {
   const { [MESSAGE_TYPE_ATTRIBUTE]: _, ...others } = attributes;
-  const checked = checkName('messageType', messageType, [...MESSAGE_KINDS, 'UNSPECIFIED']);
+  const checked = checkName('messageType', messageType, [...MESSAGE_KINDS, 'MIXED', 'UNSPECIFIED']);
   return checked === 'UNSPECIFIED' ? others : { ...others, [MESSAGE_TYPE_ATTRIBUTE]: checked };
 }

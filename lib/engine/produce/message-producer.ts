@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../../errors/index.js';
-import { checkSendableTopic } from '../store/index.js';
+import { checkMessageType, checkSendableTopic } from '../store/index.js';
 import type {
   AppendedRecord,
   Clock,
@@ -17,6 +17,7 @@ import type { BodyCompressor, StoredBody } from './body-compressor.js';
 import { deliverAtMsOf, refuseDelay, type Timers } from './delivery-delay.js';
 import { checkBatch, checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
 import { draftOf } from './message-draft.js';
+import { messageKind } from './message-kind.js';
 import { selectedQueueId, writeQueuesOf } from './queue-selection.js';
 import type { RequestTable } from './request-table.js';
 import { SendDeadlines } from './send-deadlines.js';
@@ -64,6 +65,7 @@ export class MessageProducer {
       // The delay counts from the call, however long the topic and the body take.
       const deliverAtMs = deliverAtMsOf(message, clock.now(), timers);
       this.#withTopicAndBody(message, pending, (topic, body) => {
+        checkMessageType(topic, messageKind(message));
         const draft = this.#draft(message, topic, body, pending, options);
         store.submit(this.#delayed(draft, message.delayLevel ?? 0, deliverAtMs, pending), pending);
       });
@@ -79,6 +81,7 @@ export class MessageProducer {
         // The request's own properties are RocketMQ's, so they come in behind the check of the application's.
         const request = { ...message, properties: { ...message.properties, ...properties } };
         this.#withTopicAndBody(message, pending, (topic, body) => {
+          checkMessageType(topic, messageKind(message));
           this.#parts.store.submit(this.#draft(request, topic, body, pending, options), pending);
         });
       }),
@@ -98,6 +101,7 @@ export class MessageProducer {
       // RocketMQ drops the delay without a word.
       refuseDelay(message, 'a transaction message can not be delayed');
       this.#withTopicAndBody(message, pending, (topic, body) => {
+        checkMessageType(topic, messageKind(message, true));
         const draft = this.#draft(message, topic, body, pending, options);
         this.#parts.prepare(draft, producerGroup).then(
           (record) => {
@@ -153,11 +157,11 @@ export class MessageProducer {
     submit: (topic: TopicConfig, body: StoredBody) => void,
   ): void {
     const body = this.#parts.compressor.compress(message.body);
-    this.#withTopic(message.topic, pending, (topic) => {
-      if (body instanceof Promise) {
-        body.then((stored) => submit(topic, stored)).catch((error: unknown) => pending.onFailed(error));
-      } else submit(topic, body);
-    });
+    // The topic comes last: it may be changed or deleted while the body is compressed.
+    const submitStored = (stored: StoredBody): void =>
+      this.#withTopic(message.topic, pending, (topic) => submit(topic, stored));
+    if (body instanceof Promise) body.then(submitStored).catch((error: unknown) => pending.onFailed(error));
+    else submitStored(body);
   }
 
   /** All records enter the log in one go, so their offsets follow each other. */
@@ -168,6 +172,7 @@ export class MessageProducer {
     options: SendOptions | undefined,
   ): void {
     const { store } = this.#parts;
+    for (const message of messages) checkMessageType(topic, messageKind(message));
     const queueId = this.#queueIdOf(messages[0]!, topic, options);
     const drafts = messages.map((message) =>
       this.#draft({ ...message, queueId }, topic, { body: message.body, sysFlag: 0 }, pending, undefined),

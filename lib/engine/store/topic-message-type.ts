@@ -4,17 +4,18 @@ import type { TopicConfig } from '../types/index.js';
 /** What a message is by the way it is sent (`TopicMessageType`). FIFO: with a sharding key. DELAY: by level or by time. */
 export type MessageKind = 'NORMAL' | 'FIFO' | 'DELAY' | 'TRANSACTION';
 
-/** What a topic is declared for. UNSPECIFIED: for any kind. */
-export type TopicMessageType = MessageKind | 'UNSPECIFIED';
+/** What a topic is declared for. MIXED: for any kind, and says so. UNSPECIFIED: says nothing, and takes any kind. */
+export type TopicMessageType = MessageKind | 'MIXED' | 'UNSPECIFIED';
 
 /** The topic attribute that declares it (`TopicAttributes`). It is stored without the `+` that RocketMQ's requests put before it. */
 export const MESSAGE_TYPE_ATTRIBUTE = 'message.type';
 
 export const MESSAGE_KINDS: readonly MessageKind[] = ['NORMAL', 'FIFO', 'DELAY', 'TRANSACTION'];
 
-/** RocketMQ's MIXED, and types that are not known here, are as good as none. */
+/** A type that is not known here is as good as none. */
 export function declaredMessageType({ attributes }: TopicConfig): TopicMessageType {
   const declared = attributes[MESSAGE_TYPE_ATTRIBUTE];
+  if (declared === 'MIXED') return 'MIXED';
   return MESSAGE_KINDS.find((kind) => kind === declared) ?? 'UNSPECIFIED';
 }
 
@@ -26,6 +27,6 @@ export function declaredMessageType({ attributes }: TopicConfig): TopicMessageTy
  */
 export function checkMessageType(topic: TopicConfig, actual: MessageKind): void {
   const declared = declaredMessageType(topic);
-  if (declared === 'UNSPECIFIED' || declared === actual) return;
+  if (declared === 'UNSPECIFIED' || declared === 'MIXED' || declared === actual) return;
   throw new MessageTypeMismatchError({ topic: topic.topicName, declared, actual });
 }

@@ -268,7 +268,7 @@ describe('the admin API, topics', () => {
       [{ writeQueueNums: '4' }, 'INVALID_OPTION', 'writeQueueNums'],
       [{ permission: 'ALL' }, 'INVALID_OPTION', 'permission'],
       [{ permission: 6 }, 'INVALID_OPTION', 'permission'],
-      [{ messageType: 'MIXED' }, 'INVALID_OPTION', 'messageType'],
+      [{ messageType: 'BATCH' }, 'INVALID_OPTION', 'messageType'],
       [{ queues: 4 }, 'UNKNOWN_OPTION', 'queues'],
     ])('is refused before anything is stored: %p', async (settings, code, option) => {
       const refusal = { code, fields: expect.objectContaining({ option }) as unknown };
