@@ -1,4 +1,4 @@
-import { StoreCorruptError } from '../../errors/index.js';
+import { StoreClosedError, StoreCorruptError } from '../../errors/index.js';
 import type {
   Activity,
   Clock,
@@ -75,6 +75,8 @@ class ConfigFile implements StateFile {
   #written: string | undefined;
   #dirty = false;
   #closed = false;
+  /** Set when the last write has ended: the directory may belong to another process by then. */
+  #isGivenFree = false;
   #timer: TimerHandle | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -118,10 +120,12 @@ class ConfigFile implements StateFile {
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.flush();
+    this.#isGivenFree = true;
   }
 
   async #write(): Promise<void> {
     if (!this.#dirty) return;
+    if (this.#isGivenFree) throw new StoreClosedError({ operation: `write "${this.#path}"`, state: 'closed' });
     this.#dirty = false;
     const text = JSON.stringify(this.#options.snapshot(), null, '\t');
     try {

@@ -295,6 +295,7 @@ describe('the admin API, topics', () => {
 
     it('is refused by a broker that does not run', async () => {
       const { admin } = harness;
+      await admin.topics.create('x');
       await harness.close();
       expect(() => harness.admin).toThrow(expect.objectContaining({ code: 'STORE_CLOSED' }));
       await expect(admin.topics.delete('x')).rejects.toMatchObject({ code: 'STORE_CLOSED' });
