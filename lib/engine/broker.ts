@@ -303,6 +303,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
         delaysMs: options.delayLevels.delaysMs,
         undeliveredFrom: (level) => delay.undeliveredFrom(level),
       },
+      timers,
       route,
       defaultTopicQueueNums: options.defaultTopicQueueNums,
     });

@@ -30,6 +30,35 @@ export interface DelayLevels {
   undeliveredFrom(level: number): number;
 }
 
+/** Messages with a time of their own that wait. */
+export interface TimerCounts {
+  readonly total: number;
+  /** By the topic that they go to. Topics without timers are left out. */
+  readonly byTopic: Readonly<Record<string, number>>;
+}
+
+/** A message that waits for its time. */
+export interface PendingTimer {
+  /** The topic that it goes to. */
+  readonly topic: string;
+  readonly msgId: string;
+  /** Epoch ms. */
+  readonly deliverAtMs: number;
+  readonly tags: string | undefined;
+  readonly keys: string | undefined;
+  /** When it was sent, epoch ms. */
+  readonly bornTimestamp: number;
+  /** Takes it back; undefined for a message that can not be recalled. */
+  readonly recallHandle: string | undefined;
+}
+
+/** What the admin API needs of the timers. */
+export interface Timers {
+  readonly pending: TimerCounts;
+  /** The messages that are due next, earliest first. */
+  next(maxCount: number): Promise<readonly PendingTimer[]>;
+}
+
 /** What the admin API stands on. */
 export interface AdminParts {
   readonly context: ServiceContext;
@@ -37,6 +66,7 @@ export interface AdminParts {
   readonly groups: ConsumerGroups;
   readonly transactions: TransactionDesk;
   readonly delays: DelayLevels;
+  readonly timers: Timers;
   /** Chooses the queue of a message as a send does: by its sharding key, else in turn. */
   readonly route: { queueId(topic: TopicConfig, wanted: undefined, shardingKey: string | undefined): number };
   /** Queues of a topic that is created without saying how many. */

@@ -1,5 +1,9 @@
 import { SCHEDULE_TOPIC } from '../types/index.js';
-import type { AdminParts } from './admin-parts.js';
+import type { AdminParts, PendingTimer, TimerCounts } from './admin-parts.js';
+import { checkInteger } from './argument-checks.js';
+
+const DEFAULT_MAX_COUNT = 64;
+const MAX_MAX_COUNT = 1024;
 
 export interface DelayLevelInfo {
   readonly level: number;
@@ -10,7 +14,7 @@ export interface DelayLevelInfo {
   readonly nextDeliveryMs: number | undefined;
 }
 
-/** Messages that wait for a delay level, the retries of failed messages among them. */
+/** Messages that wait: for a delay level, the retries of failed messages among them, or for a time of their own. */
 export class DelayAdmin {
   readonly #parts: AdminParts;
 
@@ -25,6 +29,22 @@ export class DelayAdmin {
       infos.push(await this.#level(index + 1, delayMs));
     }
     return infos;
+  }
+
+  /** How many messages wait for a time of their own, in all and by the topic that they go to. */
+  timers(): TimerCounts {
+    return this.#parts.timers.pending;
+  }
+
+  /**
+   * The messages that are due next, earliest first. Those that are due later than half a `timerRollWindowMs` (a day by default) come after the rest, and
+   * not necessarily all of them.
+   *
+   * @param maxCount 1 to 1024; default 64
+   * @throws InvalidOptionError
+   */
+  async nextTimers(maxCount: number = DEFAULT_MAX_COUNT): Promise<readonly PendingTimer[]> {
+    return this.#parts.timers.next(checkInteger('maxCount', maxCount, 1, MAX_MAX_COUNT));
   }
 
   async #level(level: number, delayMs: number): Promise<DelayLevelInfo> {

@@ -1,3 +1,4 @@
+export type { PendingTimer, TimerCounts } from './admin-parts.js';
 export type { Moment } from './argument-checks.js';
 export { BrokerAdmin } from './broker-admin.js';
 export type { LiveMember } from './consumer-groups.js';

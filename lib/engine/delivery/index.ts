@@ -5,6 +5,7 @@ export {
   checkTimerOptions,
   DEFAULT_TIMER_OPTIONS,
   TimerService,
+  type PendingTimer,
   type PendingTimers,
   type TimerOptions,
   type TimerStatistics,

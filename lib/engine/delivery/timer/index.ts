@@ -1,5 +1,6 @@
 export { TimerService } from './timer-service.js';
 export type { TimerFiles } from './timer-index.js';
+export type { PendingTimer } from './timer-listing.js';
 export type { PendingTimers } from './pending-counts.js';
 export type { TimerStatistics } from './timer-statistics.js';
 export {

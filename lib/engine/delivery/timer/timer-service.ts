@@ -8,6 +8,7 @@ import { isIndexDamage, TimerDelivery } from './timer-delivery.js';
 import { TimerDispatcher } from './timer-dispatcher.js';
 import { TimerIndex, type TimerFiles } from './timer-index.js';
 import { TimerIndexer } from './timer-indexer.js';
+import { listPending, type PendingTimer } from './timer-listing.js';
 import { toTimer } from './timer-message.js';
 import { checkDeliverTime, checkTimerOptions, DEFAULT_TIMER_OPTIONS, type TimerOptions } from './timer-options.js';
 import { TimerRecalls } from './timer-recalls.js';
@@ -128,14 +129,16 @@ export class TimerService {
    */
   async recall(topic: string, handle: string): Promise<string> {
     this.#checkRunning('recall a message');
-    try {
-      return await this.#recalls.recall(topic, handle);
-    } catch (error) {
-      if (!isIndexDamage(error, this.#index)) throw error;
-      this.#onError(error);
-      await this.#catchingUp;
-      return this.#recalls.recall(topic, handle);
-    }
+    return this.#withSoundIndex(() => this.#recalls.recall(topic, handle));
+  }
+
+  /**
+   * The messages that are due next, earliest first. Those that are due later than half a roll window (a day by default) come after the rest, and not
+   * necessarily all of them.
+   */
+  async next(maxCount: number): Promise<readonly PendingTimer[]> {
+    this.#checkRunning('list timers');
+    return this.#withSoundIndex(() => listPending(this.#context, this.#index, maxCount));
   }
 
   /** Messages that wait, in total and by the topic that they go to. */
@@ -150,6 +153,18 @@ export class TimerService {
   /** Messages of the timer topic that are not in the index yet. */
   get indexLag(): number {
     return this.#context.store.queueRange(TIMER_TOPIC, 0).maxOffset - this.#index.queueOffset;
+  }
+
+  /** An index that turns out to be damaged is made again before the second attempt. */
+  async #withSoundIndex<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isIndexDamage(error, this.#index)) throw error;
+      this.#onError(error);
+      await this.#catchingUp;
+      return work();
+    }
   }
 
   async #close(): Promise<void> {
