@@ -12,6 +12,8 @@ import { MessagesModule } from './messages/messages.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PageModule } from './page/page.module.js';
 import { RefundsModule } from './refunds/refunds.module.js';
+import { StepsModule } from './steps/steps.module.js';
+import { TransfersModule } from './transfers/transfers.module.js';
 import { shopConfig, type ShopConfig } from './shop.config.js';
 
 @Module({
@@ -34,6 +36,8 @@ import { shopConfig, type ShopConfig } from './shop.config.js';
     RefundsModule,
     LedgerModule,
     FlakyModule,
+    StepsModule,
+    TransfersModule,
     PageModule,
   ],
 })

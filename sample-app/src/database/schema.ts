@@ -23,6 +23,12 @@ export const SCHEMA = `
     refunded_at    INTEGER NOT NULL
   );
 
+  CREATE TABLE IF NOT EXISTS transfers (
+    transfer_id  TEXT PRIMARY KEY,
+    amount_cents INTEGER NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('SENT', 'BOOKED', 'COMPENSATED'))
+  );
+
   -- One row for each local transaction that was committed, written in that very transaction: the check-back looks here.
   CREATE TABLE IF NOT EXISTS transaction_log (
     transaction_id TEXT PRIMARY KEY,

@@ -9,5 +9,6 @@ import { RefundLedgerListener } from './refund-ledger.listener.js';
   imports: [EventsModule],
   controllers: [LedgerController],
   providers: [Ledger, FeeLedgerListener, RefundLedgerListener],
+  exports: [Ledger],
 })
 export class LedgerModule {}

@@ -24,15 +24,25 @@ export class Ledger {
   /** Books once, however often the message comes: the entry's key is in the database, and so is what was seen of the message. */
   book(kind: LedgerKind, reference: string, amount: number, message: MessageExt): void {
     this.database.transaction(() => {
-      const inserted = this.database.run(
-        'INSERT INTO ledger (kind, reference, amount_cents, booked_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-        kind,
-        reference,
-        toCents(amount),
-        Date.now(),
-      );
-      this.events.record(LEDGER_GROUP, message, inserted === 1 ? 'booked' : 'was booked before');
+      const isNew = this.insert(kind, reference, amount);
+      this.events.record(LEDGER_GROUP, message, isNew ? 'booked' : 'was booked before');
     });
+  }
+
+  /**
+   * Part of a database transaction.
+   *
+   * @returns false when it was booked before
+   */
+  insert(kind: LedgerKind, reference: string, amount: number): boolean {
+    const inserted = this.database.run(
+      'INSERT INTO ledger (kind, reference, amount_cents, booked_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      kind,
+      reference,
+      toCents(amount),
+      Date.now(),
+    );
+    return inserted === 1;
   }
 
   view(): LedgerView {

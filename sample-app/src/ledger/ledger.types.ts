@@ -1,12 +1,12 @@
 export const LEDGER_GROUP = 'ledger';
 
-export type LedgerKind = 'FEE' | 'REFUND';
+export type LedgerKind = 'FEE' | 'REFUND' | 'TRANSFER' | 'COMPENSATION';
 
 export interface LedgerEntry {
   readonly kind: LedgerKind;
-  /** The id of the fee or refund. */
+  /** The id of the fee, refund or transfer. */
   readonly reference: string;
-  /** Refunds are negative. */
+  /** Refunds and transfers are negative. */
   readonly amount: number;
   readonly bookedAt: string;
 }

@@ -1,0 +1,115 @@
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
+import { eventually } from './eventually.js';
+import { RunningShop } from './running-shop.js';
+
+// What the sample shop does beyond orders and fees, over real HTTP, on a real directory and in real time.
+
+const SOON_MS = 10_000;
+
+interface Event {
+  readonly seq: number;
+  readonly id: string;
+  readonly topic: string;
+  readonly group: string;
+  readonly attempt: number;
+  readonly note: string;
+}
+
+let directory: TemporaryDirectory;
+let shop: RunningShop;
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  shop = await RunningShop.start({ DATA_DIR: directory.path, CHECK_TIMEOUT_MS: '1000', CHECK_INTERVAL_MS: '500' });
+});
+
+afterAll(async () => {
+  await shop.stop();
+  await directory.remove();
+});
+
+async function events(query: string): Promise<Event[]> {
+  return (await shop.get(`/events?${query}`)).body as Event[];
+}
+
+describe('the steps of orders', () => {
+  it('are taken in order for each order, also when one fails and is tried again, while the other orders go on', async () => {
+    const request = { orderNos: ['1100', '2200', '3300'], step: 'payment', failTimes: 2 };
+    expect(await shop.post('/steps', request)).toEqual({ status: 201, body: { sent: 12 } });
+    const notes = async (orderNo: string): Promise<string[]> => (await events(`id=${orderNo}`)).map(({ note }) => note);
+    await eventually(SOON_MS, async () => {
+      expect(await notes('1100')).toEqual(['create', 'payment threw', 'payment threw', 'payment', 'push', 'done']);
+      expect(await notes('2200')).toEqual(['create', 'payment', 'push', 'done']);
+      expect(await notes('3300')).toEqual(['create', 'payment', 'push', 'done']);
+    });
+  });
+
+  it.each([
+    [{}, /^orderNos must be an array/],
+    [{ orderNos: [] }, /^orderNos must be an array/],
+    [{ orderNos: ['a b'] }, /^orderNos must be an array/],
+    [{ orderNos: ['a'], step: 'fly' }, /^step must be one of/],
+    [{ orderNos: ['a'], failTimes: -1 }, /^failTimes must be/],
+  ])('%j is answered with 400 and a sentence', async (body, sentence) => {
+    const message = expect.stringMatching(sentence) as unknown;
+    expect(await shop.post('/steps', body)).toMatchObject({ status: 400, body: { message } });
+  });
+});
+
+describe('a transfer by another bank', () => {
+  interface Entry {
+    readonly kind: string;
+    readonly reference: string;
+    readonly amount: number;
+  }
+
+  async function bookings(reference: string): Promise<Omit<Entry, 'reference'>[]> {
+    const { entries } = (await shop.get('/ledger')).body as { entries: Entry[] };
+    return entries.filter((entry) => entry.reference === reference).map(({ kind, amount }) => ({ kind, amount }));
+  }
+
+  it('leaves the ledger with one booking when the other bank takes it', async () => {
+    const { body } = await shop.post('/transfers', { transferId: 'T1', amount: 30 });
+    expect(body).toMatchObject({ localTransactionState: 'COMMIT' });
+    await eventually(SOON_MS, async () => {
+      expect((await shop.get('/transfers/T1')).body).toEqual({ transferId: 'T1', amount: 30, state: 'BOOKED' });
+    });
+    expect(await bookings('T1')).toEqual([{ kind: 'TRANSFER', amount: -30 }]);
+  });
+
+  it('is compensated when the other bank refuses it: two bookings, and the balance as before', async () => {
+    const before = ((await shop.get('/ledger')).body as { balance: number }).balance;
+    await shop.post('/transfers', { transferId: 'T2', amount: 99.5, refused: true });
+    await eventually(SOON_MS, async () => {
+      expect((await shop.get('/transfers/T2')).body).toMatchObject({ state: 'COMPENSATED' });
+    });
+    expect(await bookings('T2')).toEqual([
+      { kind: 'TRANSFER', amount: -99.5 },
+      { kind: 'COMPENSATION', amount: 99.5 },
+    ]);
+    expect(((await shop.get('/ledger')).body as { balance: number }).balance).toBe(before);
+  });
+
+  it('is compensated once although the refusal comes twice', async () => {
+    const payload = { transferId: 'T2', amount: 99.5, refused: true };
+    await shop.post('/messages', { topic: 'transfer-refused', keys: 'T2', payload });
+    await eventually(SOON_MS, async () => {
+      expect((await events('id=T2')).map(({ note }) => note)).toContain('was compensated before');
+    });
+    expect(await bookings('T2')).toHaveLength(2);
+  });
+
+  it('is not seen by the other bank when our half is rolled back, and is when the answer was lost', async () => {
+    await shop.post('/transfers', { transferId: 'T3', amount: 1, outcome: 'rollback' });
+    await shop.post('/transfers', { transferId: 'T4', amount: 1, outcome: 'unknown' });
+    await eventually(SOON_MS, async () => {
+      expect((await shop.get('/transfers/T4')).body).toMatchObject({ state: 'BOOKED' });
+    });
+    expect((await shop.get('/transfers/T3')).status).toBe(404);
+    expect(await events('id=T3')).toEqual([]);
+  });
+
+  it('is refused when there is one of that name', async () => {
+    expect((await shop.post('/transfers', { transferId: 'T1', amount: 1 })).status).toBe(409);
+  });
+});
