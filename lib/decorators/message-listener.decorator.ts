@@ -1,5 +1,5 @@
 import type { PayloadType } from '../converter/index.js';
-import type { ConsumeFromWhere, ConsumeMode, MessageExt, MessageModel } from '../engine/index.js';
+import type { BatchContext, ConsumeFromWhere, ConsumeMode, MessageExt, MessageModel } from '../engine/index.js';
 import { ListenerInvalidError } from '../errors/index.js';
 import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
 
@@ -25,6 +25,16 @@ export interface MessageListenerOptions {
   readonly delayLevelWhenNextConsume?: number | undefined;
   /** Wait of an orderly queue before it tries a failed message again, in milliseconds. 10 to 30,000, default 1000. */
   readonly suspendCurrentQueueTimeMs?: number | undefined;
+  /**
+   * How long a handler may take, in milliseconds. Default 900,000 (15 minutes). A concurrent one that takes longer is given up: the message is retried after 10 s, its
+   * place is free, and what it still answers is ignored. An orderly one is logged and waited for. RocketMQ: `consumeTimeout`, in minutes.
+   */
+  readonly consumeTimeoutMs?: number | undefined;
+  /**
+   * Makes it a listener of batches: it is called with arrays, of at most so many messages of one queue. 1 to 1024. It gets what is there; nothing waits for
+   * more to come. A class then has `onMessages`, see {@link RocketBatchListener}. Default: one message at a time. RocketMQ: `consumeMessageBatchMaxSize`.
+   */
+  readonly batchSize?: number | undefined;
   /** Where a group that has no stored position begins. Default `CONSUME_FROM_LAST_OFFSET`. One for all listeners of a group. */
   readonly consumeFromWhere?: ConsumeFromWhere | undefined;
   /** For `CONSUME_FROM_TIMESTAMP`: epoch ms. Default: half an hour before the app starts. */
@@ -47,14 +57,42 @@ export interface RocketListener<T = unknown> {
   onMessage(payload: T, message: MessageExt): unknown;
 }
 
+/**
+ * What a class with `@MessageListener({ batchSize, … })` implements.
+ *
+ * Both arrays have the same length and order. A message whose payload can not be made is left out and retried by itself.
+ *
+ * Return (or resolve) → all are done. Return an integer n → the first n are done and the others come again. Throw (or reject), or return `RECONSUME_LATER` → all
+ * come again. Throw `NonRetryableError` → all are dead letters at once. `context.fail(message, reason)` lets one message fail, whatever becomes of the others. See the
+ * docs on batches for orderly ones.
+ */
+export interface RocketBatchListener<T = unknown> {
+  onMessages(payloads: T[], messages: MessageExt[], context: BatchContext): unknown;
+}
+
+/** The options of a listener that is called with arrays. */
+export interface BatchListenerOptions extends MessageListenerOptions {
+  readonly batchSize: number;
+}
+
 /** Decorates a class that has `onMessage`, or any method. */
 export interface MessageListenerDecorator {
   (target: abstract new (...args: never[]) => { onMessage(payload: never, message: MessageExt): unknown }): void;
   (target: object, method: string | symbol, descriptor: PropertyDescriptor): void;
 }
 
+/** Decorates a class that has `onMessages`, or any method. */
+export interface BatchListenerDecorator {
+  (
+    target: abstract new (...args: never[]) => {
+      onMessages(payloads: never[], messages: MessageExt[], context: BatchContext): unknown;
+    },
+  ): void;
+  (target: object, method: string | symbol, descriptor: PropertyDescriptor): void;
+}
+
 /**
- * Makes a provider or controller a consumer of messages: a class through its `onMessage`, or one of its methods. May be used more than
+ * Makes a provider or controller a consumer of messages: a class through its `onMessage` (with `batchSize`: `onMessages`), or one of its methods. May be used more than
  * once on the same class or method.
  *
  * @example
@@ -67,7 +105,9 @@ export interface MessageListenerDecorator {
  *
  * @publicApi
  */
-export function MessageListener(options: MessageListenerOptions): MessageListenerDecorator {
+export function MessageListener(options: BatchListenerOptions): BatchListenerDecorator;
+export function MessageListener(options: MessageListenerOptions): MessageListenerDecorator;
+export function MessageListener(options: MessageListenerOptions): MessageListenerDecorator & BatchListenerDecorator {
   return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (method === undefined) {
       addListenerMetadata(target, options);

@@ -2,6 +2,9 @@ import { InvalidOptionError } from '../errors/index.js';
 import type { ConsumerSpec, SubscribeOptions, SubscriptionSpec, TopicSubscription } from './types/index.js';
 
 const MIB = 1024 * 1024;
+const DEFAULT_CONSUME_TIMEOUT_MS = 15 * 60 * 1000;
+/** RocketMQ's own is 1, also for a listener of lists; whoever takes lists wants more, and this is what a RocketMQ consumer fetches at once. */
+const DEFAULT_BATCH_SIZE = 32;
 
 /** Fills in RocketMQ's defaults of a subscription. What was given is checked by the consume room. */
 export function withSubscribeDefaults(options: SubscribeOptions): ConsumerSpec {
@@ -25,12 +28,15 @@ function withDefaults(subscription: TopicSubscription): SubscriptionSpec {
   return {
     topic: subscription.topic,
     handler: subscription.handler,
+    batchHandler: subscription.batchHandler,
+    batchSize: subscription.batchSize ?? (subscription.batchHandler === undefined ? 1 : DEFAULT_BATCH_SIZE),
     selector: subscription.selector ?? { type: 'TAG', expression: '*' },
     consumeMode: subscription.consumeMode ?? 'CONCURRENTLY',
     concurrency: subscription.concurrency ?? 20,
     maxReconsumeTimes: subscription.maxReconsumeTimes ?? -1,
     delayLevelWhenNextConsume: subscription.delayLevelWhenNextConsume ?? 0,
     suspendCurrentQueueTimeMs: subscription.suspendCurrentQueueTimeMs ?? 1000,
+    consumeTimeoutMs: subscription.consumeTimeoutMs ?? DEFAULT_CONSUME_TIMEOUT_MS,
     pullThresholdForQueue: subscription.pullThresholdForQueue ?? 1000,
     pullThresholdSizeForQueueBytes: subscription.pullThresholdSizeForQueueBytes ?? 100 * MIB,
   };

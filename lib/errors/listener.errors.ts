@@ -1,6 +1,25 @@
 import { describe } from './describe.js';
 import { defineError } from './rocket-error.js';
 
+export class BatchResultError extends defineError<{ returned: unknown; batchLength: number; reason: string }>({
+  code: 'BATCH_RESULT',
+  meaning: 'The handler of a batch has answered something about its messages that can not be. All of them are retried.',
+  remedy: 'Return nothing, or how many of the messages are done, counted from the first.',
+  message: ({ returned, batchLength, reason }) =>
+    `The handler of a batch of ${batchLength} answered ${describe(returned)}: ${reason}.`,
+}) {}
+
+export class ConsumeTimeoutError extends defineError<{
+  topic: string;
+  messageIds: readonly string[];
+  timeoutMs: number;
+}>({
+  code: 'CONSUME_TIMEOUT',
+  meaning: 'A handler ran longer than its listener allows. It is given up, and its messages are retried.',
+  remedy: 'Bound what the handler waits for, or raise consumeTimeoutMs.',
+  message: ({ topic, timeoutMs }) => `A handler of topic "${topic}" has not ended within ${timeoutMs} ms.`,
+}) {}
+
 export class GroupConflictError extends defineError<{ group: string; topic: string; difference: string }>({
   code: 'GROUP_CONFLICT',
   meaning: 'Members of one consumer group must have the same subscriptions.',

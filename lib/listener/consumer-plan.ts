@@ -1,4 +1,4 @@
-import type { ConsumerSpec, MessageHandler, SubscriptionSpec } from '../engine/index.js';
+import type { ConsumerSpec, SubscriptionSpec } from '../engine/index.js';
 import { ListenerConflictError } from '../errors/index.js';
 import type { ListenerDefinition, ResolvedListenerOptions } from './listener-definition.js';
 
@@ -13,7 +13,7 @@ import type { ListenerDefinition, ResolvedListenerOptions } from './listener-def
  */
 export function planConsumers(
   listeners: readonly ListenerDefinition[],
-  handlerOf: (listener: ListenerDefinition) => MessageHandler,
+  handlersOf: (listener: ListenerDefinition) => SubscriptionHandlers,
 ): readonly ConsumerSpec[] {
   const byGroup = new Map<string, ListenerDefinition[]>();
   for (const listener of listeners) {
@@ -25,12 +25,15 @@ export function planConsumers(
     const [first] = members;
     if (first === undefined) return [];
     const { messageModel, consumeFromWhere, consumeTimestampMs } = first.options;
-    const subscriptions = members.map((member) => subscriptionOf(member.options, handlerOf(member)));
+    const subscriptions = members.map((member) => subscriptionOf(member.options, handlersOf(member)));
     return [{ group, messageModel, consumeFromWhere, consumeTimestampMs, subscriptions }];
   });
 }
 
-function subscriptionOf(options: ResolvedListenerOptions, handler: MessageHandler): SubscriptionSpec {
+/** What is called for the messages of a listener: one of the two. */
+export type SubscriptionHandlers = Pick<SubscriptionSpec, 'handler' | 'batchHandler'>;
+
+function subscriptionOf(options: ResolvedListenerOptions, handlers: SubscriptionHandlers): SubscriptionSpec {
   return {
     topic: options.topic,
     selector: options.selector,
@@ -39,9 +42,11 @@ function subscriptionOf(options: ResolvedListenerOptions, handler: MessageHandle
     maxReconsumeTimes: options.maxReconsumeTimes,
     delayLevelWhenNextConsume: options.delayLevelWhenNextConsume,
     suspendCurrentQueueTimeMs: options.suspendCurrentQueueTimeMs,
+    consumeTimeoutMs: options.consumeTimeoutMs,
     pullThresholdForQueue: options.pullThresholdForQueue,
     pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes,
-    handler,
+    batchSize: options.batchSize,
+    ...handlers,
   };
 }
 

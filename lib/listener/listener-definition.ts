@@ -1,8 +1,10 @@
 import type { PayloadType } from '../converter/index.js';
-import type { ConsumeFromWhere, MessageExt, MessageModel, SubscriptionSpec } from '../engine/index.js';
+import type { ConsumeFromWhere, MessageModel, SubscriptionSpec } from '../engine/index.js';
 
 /** A listener's options, checked and with all defaults. */
-export interface ResolvedListenerOptions extends Omit<SubscriptionSpec, 'handler'> {
+export interface ResolvedListenerOptions extends Omit<SubscriptionSpec, 'handler' | 'batchHandler'> {
+  /** Messages come in arrays, also where `batchSize` is 1. */
+  readonly isBatch: boolean;
   readonly consumerGroup: string;
   readonly messageModel: MessageModel;
   readonly consumeFromWhere: ConsumeFromWhere;
@@ -15,6 +17,6 @@ export interface ListenerDefinition {
   /** For people: class, method, and the module that provides it. */
   readonly name: string;
   readonly options: ResolvedListenerOptions;
-  /** Calls the method on its instance. */
-  invoke(payload: unknown, message: MessageExt): unknown;
+  /** Calls the method on its instance: with a payload and its message, or with arrays of both and what may be said of single messages. */
+  invoke(...args: readonly unknown[]): unknown;
 }

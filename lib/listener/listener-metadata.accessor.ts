@@ -6,7 +6,7 @@ import type { DecoratedClass } from '../rocket.discovery.js';
 
 /** One use of `@MessageListener` on a class. */
 export interface ListenerDeclaration {
-  /** The method that handles: `onMessage` when the class is decorated. */
+  /** The method that handles. When the class is decorated: `onMessage`, or `onMessages` when there is a batch size. */
   readonly methodName: string;
   readonly options: MessageListenerOptions;
 }
@@ -17,7 +17,7 @@ export class ListenerMetadataAccessor {
   readonly #scanner = new MetadataScanner();
 
   declarationsOf(type: DecoratedClass): readonly ListenerDeclaration[] {
-    return [...declarationsAt(type, 'onMessage'), ...this.#methodDeclarations(type)];
+    return [...declarationsAt(type, undefined), ...this.#methodDeclarations(type)];
   }
 
   #methodDeclarations(type: DecoratedClass): readonly ListenerDeclaration[] {
@@ -29,7 +29,11 @@ export class ListenerMetadataAccessor {
   }
 }
 
-function declarationsAt(target: object, methodName: string): readonly ListenerDeclaration[] {
+/** @param method undefined: the target is a class */
+function declarationsAt(target: object, method: string | undefined): readonly ListenerDeclaration[] {
   const found = (Reflect.getMetadata(MESSAGE_LISTENER_METADATA, target) ?? []) as readonly MessageListenerOptions[];
-  return found.map((options) => ({ methodName, options }));
+  return found.map((options) => {
+    const methodName = method ?? (options.batchSize === undefined ? 'onMessage' : 'onMessages');
+    return { methodName, options };
+  });
 }

@@ -18,6 +18,8 @@ const RULES: OptionRules<MessageListenerOptions> = {
   delayLevelWhenNextConsume: integer(-1, 18),
   // RocketMQ moves other values to these limits without a word.
   suspendCurrentQueueTimeMs: integer(10, 30_000),
+  consumeTimeoutMs: integer(1),
+  batchSize: integer(1, 1024),
   consumeFromWhere: oneOf('CONSUME_FROM_LAST_OFFSET', 'CONSUME_FROM_FIRST_OFFSET', 'CONSUME_FROM_TIMESTAMP'),
   consumeTimestampMs: integer(0),
   pullThresholdForQueue: integer(1, 65_535),
@@ -65,6 +67,9 @@ export function resolveListenerOptions(listener: string, options: MessageListene
     consumeFromWhere,
     consumeTimestampMs: options.consumeTimestampMs,
     suspendCurrentQueueTimeMs: options.suspendCurrentQueueTimeMs ?? 1000,
+    consumeTimeoutMs: options.consumeTimeoutMs ?? 15 * 60 * 1000,
+    batchSize: options.batchSize ?? 1,
+    isBatch: options.batchSize !== undefined,
     pullThresholdForQueue: options.pullThresholdForQueue ?? 1000,
     pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes ?? 100 * 1024 * 1024,
     payloadType: options.payloadType,

@@ -8,7 +8,7 @@ import { ROCKET_CONVERTER, ROCKET_ENGINE } from '../rocket.tokens.js';
 import { planConsumers } from './consumer-plan.js';
 import type { ListenerDefinition } from './listener-definition.js';
 import { ListenerExplorer } from './listener.explorer.js';
-import { createMessageHandler } from './listener.handler.js';
+import { createHandlers } from './listener.handler.js';
 
 /** Holds the app's members of consumer groups from the subscription to the end. */
 @Injectable()
@@ -34,7 +34,7 @@ export class ListenerContainer {
   /** Finds the listeners and checks that they can live together. Nothing is subscribed. */
   discover(): void {
     this.#listeners = this.#explorer.explore();
-    this.#specs = planConsumers(this.#listeners, (listener) => createMessageHandler(listener, this.#converter));
+    this.#specs = planConsumers(this.#listeners, (listener) => createHandlers(listener, this.#converter));
   }
 
   /** Fixes where each group begins. No handler is called before {@link begin}. */

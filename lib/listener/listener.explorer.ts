@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { MessageExt } from '../engine/index.js';
 import { ListenerInvalidError } from '../errors/index.js';
 import { RocketDiscovery, labelOf, type DiscoveredInstance } from '../rocket.discovery.js';
 import type { ListenerDefinition } from './listener-definition.js';
@@ -43,17 +42,24 @@ export class ListenerExplorer {
 }
 
 function defineListener(found: DiscoveredInstance, declaration: ListenerDeclaration): ListenerDefinition {
-  const { methodName } = declaration;
+  const { methodName, options } = declaration;
   const instance = found.instance as Record<string, unknown>;
-  const name = labelOf(found, methodName === 'onMessage' ? undefined : methodName);
+  const name = labelOf(found, isOwnMethod(methodName) ? undefined : methodName);
   if (typeof instance[methodName] !== 'function') {
-    throw new ListenerInvalidError({ listener: name, reason: `it has no method ${methodName}(payload, message)` });
+    throw new ListenerInvalidError({ listener: name, reason: `it has no method ${signatureOf(methodName)}` });
   }
   return {
     name,
-    options: resolveListenerOptions(name, declaration.options),
+    options: resolveListenerOptions(name, options),
     // Looked up at each call, so that a spy which a test sets on the instance is called.
-    invoke: (payload: unknown, message: MessageExt): unknown =>
-      (instance[methodName] as (payload: unknown, message: MessageExt) => unknown).call(instance, payload, message),
+    invoke: (...args: readonly unknown[]): unknown =>
+      (instance[methodName] as (...args: readonly unknown[]) => unknown).call(instance, ...args),
   };
 }
+
+const isOwnMethod = (methodName: string): boolean => methodName === 'onMessage' || methodName === 'onMessages';
+
+const signatureOf = (methodName: string): string =>
+  methodName === 'onMessages'
+    ? 'onMessages(payloads, messages), which a listener with batchSize has'
+    : `${methodName}(payload, message)`;

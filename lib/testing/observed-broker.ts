@@ -1,12 +1,14 @@
 import {
   EmbeddedBroker,
   RECONSUME_LATER,
+  type BatchMessageHandler,
   type BrokerEnvironment,
   type BrokerOptions,
   type Consumer,
   type MessageExt,
   type MessageHandler,
   type SubscribeOptions,
+  type TopicSubscription,
 } from '../engine/index.js';
 
 /** How a call of a handler ended: with what it returned, or with what it threw. */
@@ -27,12 +29,22 @@ export class ObservedBroker extends EmbeddedBroker {
   override subscribe(options: SubscribeOptions): Promise<Consumer> {
     const subscriptions = options.subscriptions.map((subscription) => ({
       ...subscription,
-      handler: this.#observed(options.group, subscription.handler),
+      ...this.#observed(options.group, subscription),
     }));
     return super.subscribe({ ...options, subscriptions });
   }
 
-  #observed(group: string, handler: MessageHandler): MessageHandler {
+  #observed(
+    group: string,
+    { handler, batchHandler, consumeMode }: TopicSubscription,
+  ): Pick<TopicSubscription, 'handler' | 'batchHandler'> {
+    if (batchHandler !== undefined) {
+      return { batchHandler: this.#observedBatch(group, batchHandler, consumeMode === 'ORDERLY') };
+    }
+    return handler === undefined ? {} : { handler: this.#observedOne(group, handler) };
+  }
+
+  #observedOne(group: string, handler: MessageHandler): MessageHandler {
     return async (message) => {
       try {
         const result = await handler(message);
@@ -40,6 +52,37 @@ export class ObservedBroker extends EmbeddedBroker {
         return result;
       } catch (error) {
         this.#observe(group, message, { outcome: 'FAILED', error });
+        throw error;
+      }
+    };
+  }
+
+  /** Each message of a batch is an attempt of its own. */
+  #observedBatch(group: string, handler: BatchMessageHandler, isOrderly: boolean): BatchMessageHandler {
+    return async (messages, context) => {
+      const faults = new Map<MessageExt, Ending>();
+      const fail = (message: MessageExt, reason: unknown = RECONSUME_LATER): void => {
+        context.fail(message, reason);
+        const again = reason === RECONSUME_LATER;
+        faults.set(message, again ? { outcome: 'RECONSUME_LATER' } : { outcome: 'FAILED', error: reason });
+      };
+      const tell = (doneCount: number, rest: Ending): void => {
+        let done = 0;
+        let isCut = false;
+        for (const message of messages) {
+          const ending = faults.get(message) ?? (done++ < doneCount ? { outcome: 'CONSUMED' as const } : rest);
+          // Nothing behind a failed message is done where order counts.
+          this.#observe(group, message, isCut && ending.outcome === 'CONSUMED' ? rest : ending);
+          isCut ||= isOrderly && ending.outcome !== 'CONSUMED';
+        }
+      };
+      try {
+        const result = await handler(messages, { fail });
+        const doneCount = typeof result === 'number' ? result : messages.length;
+        tell(result === RECONSUME_LATER ? 0 : doneCount, { outcome: 'RECONSUME_LATER' });
+        return result;
+      } catch (error) {
+        tell(0, { outcome: 'FAILED', error });
         throw error;
       }
     };

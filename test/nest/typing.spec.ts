@@ -8,6 +8,7 @@ import {
   type LocalTransactionListener,
   type MessageBatch,
   type MessageExt,
+  type RocketBatchListener,
   type RocketListener,
   type RocketTemplate,
   type SendResult,
@@ -38,6 +39,21 @@ class Short {
 @MessageListener({ topic: 'orders', consumerGroup: 'g' })
 class Forgetful {
   readonly forgets = 'onMessage';
+}
+
+@MessageListener({ topic: 'orders', consumerGroup: 'g', batchSize: 32, payloadType: Order })
+class Batches implements RocketBatchListener<Order> {
+  onMessages(orders: Order[], messages: MessageExt[]): number {
+    return Math.min(orders.length, messages.length);
+  }
+}
+
+// @ts-expect-error -- a class with a batch size has onMessages
+@MessageListener({ topic: 'orders', consumerGroup: 'g', batchSize: 32 })
+class OneByOne {
+  onMessage(text: string): string {
+    return text;
+  }
 }
 
 /** Never called: the decorators would refuse it as well. */
@@ -139,7 +155,9 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
 describe('the types of decorators and template', () => {
   it('are checked by the compiler, over these declarations', () => {
     expect(
-      [Full, Short, Forgetful, wrongMethods, Transactions, HalfListener, sends].map(({ name }) => name),
-    ).toHaveLength(7);
+      [Full, Short, Forgetful, Batches, OneByOne, wrongMethods, Transactions, HalfListener, sends].map(
+        ({ name }) => name,
+      ),
+    ).toHaveLength(9);
   });
 });

@@ -1,34 +1,45 @@
-import { RECONSUME_LATER, type MessageHandler, type StoredRecord } from '../types/index.js';
+import { ConsumeTimeoutError } from '../../errors/index.js';
+import { RECONSUME_LATER, type BatchMessageHandler, type MessageHandler, type StoredRecord } from '../types/index.js';
+import { Batch, type BatchEnd } from './batch.js';
 import type { ConsumeRoom } from './consume-room.js';
-import type { FailurePolicy } from './failure-policy.js';
+import { nameOfAll } from './failure-log.js';
+import type { FailedDelivery, FailurePolicy, HeldMessage } from './failure-policy.js';
 import { Fifo } from './fifo.js';
-import { HandlerSlot, type SlotOwner } from './handler-slot.js';
+import type { HandlerSlot } from './handler-slot.js';
+import { HandlerSlots, type SlotsOwner } from './handler-slots.js';
 import type { Lane, LaneHandler } from './lane.js';
 import type { Slice, SlicedTask } from './slice-scheduler.js';
+import type { Tally } from './tally.js';
 
 export interface DispatcherOptions {
-  readonly handler: MessageHandler;
+  readonly group: string;
+  /** Exactly one of the two is given. */
+  readonly handler?: MessageHandler | undefined;
+  readonly batchHandler?: BatchMessageHandler | undefined;
+  readonly batchSize: number;
   /** Handlers that run at the same time. */
   readonly concurrency: number;
-  /** One message of a lane at a time; the next one only when that is done. */
+  /** One message, or batch, of a lane at a time; the next one only when that is done. */
   readonly orderly: boolean;
+  readonly consumeTimeoutMs: number;
   readonly failures: FailurePolicy;
+  readonly tally: Tally;
   /** Called when the last handler has ended and what it left behind has settled. */
   readonly onIdle: () => void;
 }
 
 /**
- * Hands the messages of one subscription of one member to its handler. Lanes take turns, a message each, so that a queue with a large backlog does
- * not hold up the others.
+ * Hands the messages of one subscription of one member to its handler. Lanes take turns, a message or batch each, so that a queue with a large
+ * backlog does not hold up the others.
  */
-export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
+export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
   scheduled = false;
+  readonly tally: Tally;
   readonly #room: ConsumeRoom;
   readonly #options: DispatcherOptions;
   /** Lanes with a message that may start, in the order of their turns. */
   readonly #round = new Fifo<Lane>();
-  readonly #busy: HandlerSlot[] = [];
-  readonly #free: HandlerSlot[] = [];
+  readonly #slots: HandlerSlots;
   #running = 0;
   /** Failed deliveries that are being stored again. */
   #settling = 0;
@@ -38,11 +49,17 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
   constructor(room: ConsumeRoom, options: DispatcherOptions) {
     this.#room = room;
     this.#options = options;
+    this.tally = options.tally;
+    this.#slots = new HandlerSlots(room.clock, options.consumeTimeoutMs, this);
   }
 
   /** Handlers that are running. */
   get running(): number {
     return this.#running;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
   }
 
   get isIdle(): boolean {
@@ -83,34 +100,44 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
 
   /** Gives up all handlers that are running: their messages are delivered again, and what they still answer is ignored. */
   abandonRunning(): void {
-    const abandoned = this.#busy.splice(0).toSorted((a, b) => b.number - a.number);
+    const abandoned = this.#slots.takeAll();
     this.#running -= abandoned.length;
+    const held = abandoned.flatMap((slot) => slot.messages.map(({ number }) => ({ lane: slot.lane!, number })));
+    // From the last to the first, so that each lane has them in their old order.
+    for (const { lane, number } of held.toSorted((a, b) => b.number - a.number)) lane.putBack(number);
     for (const slot of abandoned) {
-      slot.abandoned = true;
-      const lane = slot.lane!;
-      lane.putBack(slot.number);
-      if (this.#options.orderly) lane.unblock();
-      else lane.offer();
+      if (this.#options.orderly) slot.lane!.unblock();
+      else slot.lane!.offer();
       this.#room.gauge.leave();
     }
   }
 
   handlerResolved(slot: HandlerSlot, value: unknown): void {
-    const { number } = slot;
+    const { number, batch } = slot;
     const lane = slot.lane!;
-    const record = slot.record!;
-    this.#free.push(this.#release(slot));
-    this.#returned(lane, number, record, value);
+    const record = slot.record;
+    this.#release(slot);
+    if (batch === undefined) this.#returned(lane, number, record!, value);
+    else this.#batchEnded(lane, batch, { value });
     this.#afterPromise();
   }
 
   handlerRejected(slot: HandlerSlot, reason: unknown): void {
-    const { number } = slot;
+    const { number, batch } = slot;
     const lane = slot.lane!;
-    const record = slot.record!;
-    this.#free.push(this.#release(slot));
-    this.#failed(lane, number, record, reason);
+    const record = slot.record;
+    this.#release(slot);
+    if (batch === undefined) this.#failed({ lane, messages: [{ number, record: record! }], reason });
+    else this.#batchEnded(lane, batch, { thrown: reason });
     this.#afterPromise();
+  }
+
+  handlerOverdue(slot: HandlerSlot, runMs: number): void {
+    // An orderly one is told of again and again, and counted once.
+    if (!slot.isOverdue) this.tally.timedOut += slot.messages.length;
+    slot.isOverdue = true;
+    if (this.#options.orderly) this.#tellOverdue(slot.messages, runMs);
+    else this.#giveUp(slot);
   }
 
   #mayStart(): boolean {
@@ -122,21 +149,26 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
   }
 
   #start(lane: Lane): void {
+    const { handler, batchHandler } = this.#options;
+    this.#running++;
+    if (batchHandler !== undefined) this.#startBatch(lane, batchHandler);
+    else this.#startOne(lane, handler!);
+  }
+
+  #startOne(lane: Lane, handler: MessageHandler): void {
     const number = lane.take();
     const record = lane.recordAt(number);
-    if (this.#options.orderly) lane.block();
-    else lane.offer();
-    this.#running++;
+    this.#leaveLane(lane);
     let value: unknown;
     try {
-      value = this.#options.handler(record);
+      value = handler(record);
       if (isThenable(value)) {
-        this.#await(value, lane, number, record);
+        this.#await(value, lane, number, record, undefined);
         return;
       }
     } catch (error) {
       this.#running--;
-      this.#failed(lane, number, record, error);
+      this.#failed({ lane, messages: [{ number, record }], reason: error });
       this.#checkIdle();
       return;
     }
@@ -145,29 +177,57 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
     this.#checkIdle();
   }
 
-  #await(value: PromiseLike<unknown>, lane: Lane, number: number, record: StoredRecord): void {
+  #startBatch(lane: Lane, handler: BatchMessageHandler): void {
+    const batch = this.#takeBatch(lane);
+    this.#leaveLane(lane);
+    let end: BatchEnd;
+    try {
+      const value = handler(batch.records, batch);
+      if (isThenable(value)) {
+        this.#await(value, lane, 0, undefined, batch);
+        return;
+      }
+      end = { value };
+    } catch (error) {
+      end = { thrown: error };
+    }
+    this.#running--;
+    this.#batchEnded(lane, batch, end);
+    this.#checkIdle();
+  }
+
+  #takeBatch(lane: Lane): Batch {
+    const messages: HeldMessage[] = [];
+    let number: number | undefined = lane.take();
+    while (number !== undefined) {
+      messages.push({ number, record: lane.recordAt(number) });
+      number = messages.length < this.#options.batchSize ? lane.takeMore() : undefined;
+    }
+    return new Batch(messages);
+  }
+
+  #leaveLane(lane: Lane): void {
+    if (this.#options.orderly) lane.block();
+    else lane.offer();
+  }
+
+  #await(
+    value: PromiseLike<unknown>,
+    lane: Lane,
+    number: number,
+    record: StoredRecord | undefined,
+    batch: Batch | undefined,
+  ): void {
     // What is no promise of the platform may answer twice, or before `then` returns; a promise around it does neither.
     const promise = Promise.resolve(value);
-    const slot = this.#free.pop() ?? new HandlerSlot(this);
-    slot.lane = lane;
-    slot.number = number;
-    slot.record = record;
-    slot.index = this.#busy.length;
-    this.#busy.push(slot);
+    const slot = this.#slots.take(lane, number, record, batch);
     this.#room.gauge.enter();
     void promise.then(slot.onResolved, slot.onRejected);
   }
 
-  #release(slot: HandlerSlot): HandlerSlot {
-    const last = this.#busy.pop()!;
-    if (last !== slot) {
-      this.#busy[slot.index] = last;
-      last.index = slot.index;
-    }
-    slot.lane = undefined;
-    slot.record = undefined;
+  #release(slot: HandlerSlot): void {
+    this.#slots.release(slot);
     this.#running--;
-    return slot;
   }
 
   #afterPromise(): void {
@@ -179,15 +239,25 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
 
   #returned(lane: Lane, number: number, record: StoredRecord, value: unknown): void {
     if (value === RECONSUME_LATER) {
-      this.#failed(lane, number, record, value);
+      this.#failed({ lane, messages: [{ number, record }], reason: value });
       return;
     }
+    this.tally.consumed++;
     lane.queue.finish(number);
     if (this.#options.orderly) lane.unblock();
   }
 
-  #failed(lane: Lane, number: number, record: StoredRecord, reason: unknown): void {
-    const settling = this.#options.failures.failed({ lane, number, record, reason });
+  #batchEnded(lane: Lane, batch: Batch, end: BatchEnd): void {
+    const { orderly } = this.#options;
+    const { done, failures, behind } = orderly ? batch.orderlyVerdict(end) : batch.verdict(end);
+    this.tally.consumed += done.length;
+    for (const { number } of done) lane.queue.finish(number);
+    for (const { messages, reason } of failures) this.#failed({ lane, messages, reason, behind });
+    if (orderly && failures.length === 0) lane.unblock();
+  }
+
+  #failed(delivery: FailedDelivery): void {
+    const settling = this.#options.failures.failed(delivery);
     if (settling === undefined) return;
     this.#settling++;
     this.#room.gauge.enter();
@@ -200,6 +270,33 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotOwner {
 
   #checkIdle(): void {
     if (this.#running === 0 && this.#settling === 0) this.#options.onIdle();
+  }
+
+  /** Its messages are stored for a retry, and its place is free. What it still answers is ignored. */
+  #giveUp(slot: HandlerSlot): void {
+    const { messages } = slot;
+    const lane = slot.lane!;
+    this.#slots.abandon(slot);
+    this.#running--;
+    this.#failed({ lane, messages, reason: this.#timeoutError(messages), timedOut: true });
+    this.#checkIdle();
+    this.#wake();
+    this.#room.gauge.leave();
+  }
+
+  /** A second handler beside it would break the order, so that nothing is done but saying so (RocketMQ says nothing). */
+  #tellOverdue(messages: readonly HeldMessage[], runMs: number): void {
+    const { queueId } = messages[0]!.record;
+    this.#room.logger.error(
+      `${nameOfAll(messages, this.#options.group)} has run for ${Math.round(runMs)} ms. ` +
+        `Queue ${queueId} stands still until it ends, because its consumption is orderly.`,
+    );
+  }
+
+  #timeoutError(messages: readonly HeldMessage[]): ConsumeTimeoutError {
+    const messageIds = messages.map(({ record }) => record.msgId);
+    const { topic } = messages[0]!.record;
+    return new ConsumeTimeoutError({ topic, messageIds, timeoutMs: this.#options.consumeTimeoutMs });
   }
 }
 

@@ -1,14 +1,8 @@
 import { InvalidOptionError } from '../../errors/index.js';
-import type { Consumer } from '../types/index.js';
-import type { ConsumerGroup, MemberStatus } from './consumer-group.js';
+import type { Consumer, ConsumerQueueStatus, ConsumerStatus } from '../types/index.js';
+import type { ConsumerGroup } from './consumer-group.js';
 import type { Member } from './member.js';
 import type { QueueStatus } from './process-queue.js';
-
-export interface ConsumerStatus extends MemberStatus {
-  readonly group: string;
-  /** The queues that this member has now. */
-  readonly queues: readonly QueueStatus[];
-}
 
 /** What a caller of `subscribe` holds. */
 export class GroupConsumer implements Consumer {
@@ -28,12 +22,12 @@ export class GroupConsumer implements Consumer {
     this.#onClosed = onClosed;
   }
 
-  pause(): void {
-    this.#member.pause();
+  pause(topic?: string): void {
+    this.#member.pause(topic);
   }
 
-  resume(): void {
-    this.#member.resume();
+  resume(topic?: string): void {
+    this.#member.resume(topic);
   }
 
   /** A second call waits for the first, whatever its time. */
@@ -51,14 +45,24 @@ export class GroupConsumer implements Consumer {
   }
 
   status(): ConsumerStatus {
-    const { clientId, isPaused, running } = this.#member;
+    const { clientId, isPaused, running, spec } = this.#member;
+    const queues = this.#consumerGroup.queuesOf(this.#member);
     return {
       group: this.group,
       clientId,
-      paused: isPaused,
+      messageModel: spec.messageModel,
+      state: this.#stateOf(isPaused),
       running,
-      queues: this.#consumerGroup.queuesOf(this.#member),
+      prefetched: queues.reduce((sum, { held }) => sum + held, 0),
+      ...this.#member.counters(),
+      subscriptions: this.#member.subscriptions(),
+      queues: queues.map((queue) => queueStatus(queue)),
     };
+  }
+
+  #stateOf(isPaused: boolean): ConsumerStatus['state'] {
+    if (this.#closing !== undefined) return 'closed';
+    return isPaused ? 'paused' : 'running';
   }
 
   async #close(timeoutMs: number): Promise<number> {
@@ -66,4 +70,8 @@ export class GroupConsumer implements Consumer {
     await this.#onClosed();
     return givenUp;
   }
+}
+
+function queueStatus({ topic, queueId, committedOffset, maxOffset, lag, held }: QueueStatus): ConsumerQueueStatus {
+  return { topic, queueId, committedOffset, maxOffset, lag, prefetched: held };
 }

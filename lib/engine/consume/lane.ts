@@ -83,6 +83,11 @@ export class Lane {
     return this.#waiting.shift()!;
   }
 
+  /** Yields one more message's number after {@link take}; undefined when there is none. */
+  takeMore(): number | undefined {
+    return this.#waiting.shift();
+  }
+
   block(): void {
     this.#blocked = true;
   }

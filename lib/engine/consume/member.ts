@@ -1,4 +1,11 @@
-import { RECONSUME_LATER, type MessageExt, type SubscriptionSpec } from '../types/index.js';
+import { InvalidOptionError } from '../../errors/index.js';
+import {
+  RECONSUME_LATER,
+  type ConsumeCounters,
+  type MessageExt,
+  type SubscriptionSpec,
+  type SubscriptionStatus,
+} from '../types/index.js';
 import { BroadcastFailures } from './broadcast-failures.js';
 import { ConcurrentFailures } from './concurrent-failures.js';
 import type { ConsumeRoom } from './consume-room.js';
@@ -8,6 +15,7 @@ import { OrderlyFailures } from './orderly-failures.js';
 import { PrefetchBudget } from './prefetch-budget.js';
 import type { FetchLimits, QueueOwner } from './process-queue.js';
 import type { ResolvedConsumerSpec } from './resolved-spec.js';
+import { sumOf, Tally } from './tally.js';
 
 /** One member of a consumer group: its handlers, and how much it may hold. The queues that it works on belong to the group. */
 export class Member implements QueueOwner {
@@ -17,7 +25,6 @@ export class Member implements QueueOwner {
   readonly #dispatchers = new Map<string, Dispatcher>();
   /** For retries of topics that the group subscribes to no more. */
   readonly #unsubscribed: Dispatcher;
-  #isPaused = false;
   /** Set while the member leaves: called when a dispatcher has become idle. */
   #whenIdle: (() => void) | undefined;
 
@@ -26,18 +33,27 @@ export class Member implements QueueOwner {
     this.spec = spec;
     this.budget = new PrefetchBudget(spec.pullThresholdForConsumer, spec.pullThresholdSizeForConsumerBytes);
     for (const subscription of spec.subscriptions) {
-      this.#dispatchers.set(subscription.topic, this.#dispatcher(subscription, this.#failurePolicy(subscription)));
+      this.#dispatchers.set(subscription.topic, this.#dispatcher(subscription));
     }
-    const postpone = { concurrency: 1, consumeMode: 'CONCURRENTLY', handler: this.#postpone } as const;
-    this.#unsubscribed = this.#dispatcher(postpone, new ConcurrentFailures(room, spec.group, 0, -1));
+    this.#unsubscribed = this.#dispatcher({
+      ...spec.subscriptions[0]!,
+      handler: this.#postpone,
+      batchHandler: undefined,
+      batchSize: 1,
+      concurrency: 1,
+      consumeMode: 'CONCURRENTLY',
+      delayLevelWhenNextConsume: 0,
+      maxReconsumeTimes: -1,
+    });
   }
 
   get clientId(): string {
     return this.spec.clientId;
   }
 
+  /** In all topics. */
   get isPaused(): boolean {
-    return this.#isPaused;
+    return [...this.#dispatchers.values()].every((dispatcher) => dispatcher.isPaused);
   }
 
   /** Handlers that are running. */
@@ -59,14 +75,29 @@ export class Member implements QueueOwner {
     return (laneTopic === undefined ? undefined : this.#dispatchers.get(laneTopic)) ?? this.#unsubscribed;
   }
 
-  pause(): void {
-    this.#isPaused = true;
-    for (const dispatcher of this.#all()) dispatcher.pause();
+  passedOver(topic: string, count: number): void {
+    const tally = this.#dispatchers.get(topic)?.tally;
+    if (tally !== undefined) tally.filtered += count;
   }
 
-  resume(): void {
-    this.#isPaused = false;
-    for (const dispatcher of this.#all()) dispatcher.resume();
+  pause(topic: string | undefined): void {
+    for (const dispatcher of this.#chosen(topic)) dispatcher.pause();
+  }
+
+  resume(topic: string | undefined): void {
+    for (const dispatcher of this.#chosen(topic)) dispatcher.resume();
+  }
+
+  /** Of each topic that the member subscribes to. */
+  subscriptions(): readonly SubscriptionStatus[] {
+    return [...this.#dispatchers].map(([topic, { isPaused, running, tally }]) => {
+      return { topic, paused: isPaused, running, ...tally.snapshot() };
+    });
+  }
+
+  /** Over all topics, and over retries of topics that the group subscribes to no more. */
+  counters(): ConsumeCounters {
+    return sumOf(this.#all().map(({ tally }) => tally));
   }
 
   /**
@@ -101,25 +132,42 @@ export class Member implements QueueOwner {
     return this.#all().every((dispatcher) => dispatcher.isIdle);
   }
 
+  #chosen(topic: string | undefined): readonly Dispatcher[] {
+    if (topic === undefined) return this.#all();
+    const dispatcher = this.#dispatchers.get(topic);
+    if (dispatcher !== undefined) return [dispatcher];
+    const expected = `a topic that this member of group "${this.spec.group}" subscribes to`;
+    throw new InvalidOptionError({ option: 'topic', value: topic, expected });
+  }
+
   #all(): readonly Dispatcher[] {
     return [...this.#dispatchers.values(), this.#unsubscribed];
   }
 
-  #dispatcher(
-    { handler, concurrency, consumeMode }: Pick<SubscriptionSpec, 'handler' | 'concurrency' | 'consumeMode'>,
-    failures: FailurePolicy,
-  ): Dispatcher {
-    const onIdle = (): void => this.#whenIdle?.();
-    return new Dispatcher(this.#room, { handler, concurrency, orderly: consumeMode === 'ORDERLY', failures, onIdle });
+  #dispatcher(subscription: SubscriptionSpec): Dispatcher {
+    const { handler, batchHandler, batchSize, concurrency, consumeMode, consumeTimeoutMs } = subscription;
+    const tally = new Tally();
+    return new Dispatcher(this.#room, {
+      group: this.spec.group,
+      handler,
+      batchHandler,
+      batchSize,
+      concurrency,
+      orderly: consumeMode === 'ORDERLY',
+      consumeTimeoutMs,
+      failures: this.#failurePolicy(subscription, tally),
+      tally,
+      onIdle: () => this.#whenIdle?.(),
+    });
   }
 
-  #failurePolicy(subscription: SubscriptionSpec): FailurePolicy {
+  #failurePolicy(subscription: SubscriptionSpec, tally: Tally): FailurePolicy {
     const { group, messageModel } = this.spec;
     const { consumeMode, delayLevelWhenNextConsume, maxReconsumeTimes, suspendCurrentQueueTimeMs } = subscription;
-    if (messageModel === 'BROADCASTING') return new BroadcastFailures(this.#room, group);
+    if (messageModel === 'BROADCASTING') return new BroadcastFailures(this.#room, group, tally);
     return consumeMode === 'ORDERLY'
-      ? new OrderlyFailures(this.#room, group, suspendCurrentQueueTimeMs, maxReconsumeTimes)
-      : new ConcurrentFailures(this.#room, group, delayLevelWhenNextConsume, maxReconsumeTimes);
+      ? new OrderlyFailures(this.#room, group, suspendCurrentQueueTimeMs, maxReconsumeTimes, tally)
+      : new ConcurrentFailures(this.#room, group, delayLevelWhenNextConsume, maxReconsumeTimes, tally);
   }
 
   /**

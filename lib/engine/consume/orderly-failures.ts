@@ -1,8 +1,11 @@
+import type { StoredRecord } from '../types/index.js';
 import type { ConsumeRoom } from './consume-room.js';
 import { isNonRetryable, logFailure } from './failure-log.js';
-import type { FailedDelivery, FailurePolicy } from './failure-policy.js';
+import type { FailedDelivery, FailurePolicy, HeldMessage } from './failure-policy.js';
+import type { Lane } from './lane.js';
 import { withReconsumeTimes } from './redelivered-record.js';
 import { SendBack } from './send-back.js';
+import type { Tally } from './tally.js';
 
 const DEFAULT_SUSPEND_MS = 1000;
 /** `ConsumeMessageOrderlyService.submitConsumeRequestLater`. */
@@ -19,43 +22,62 @@ export class OrderlyFailures implements FailurePolicy {
   readonly #group: string;
   readonly #suspendMs: number;
   readonly #maxReconsumeTimes: number;
+  readonly #tally: Tally;
   readonly #sendBack: SendBack;
 
   /**
    * @param suspendMs pause before the next attempt; −1: 1 s
    * @param maxReconsumeTimes −1: attempts without end
    */
-  constructor(room: ConsumeRoom, group: string, suspendMs: number, maxReconsumeTimes: number) {
+  constructor(room: ConsumeRoom, group: string, suspendMs: number, maxReconsumeTimes: number, tally: Tally) {
     this.#room = room;
     this.#group = group;
     const askedMs = suspendMs === -1 ? DEFAULT_SUSPEND_MS : suspendMs;
     this.#suspendMs = Math.min(Math.max(askedMs, MIN_SUSPEND_MS), MAX_SUSPEND_MS);
     this.#maxReconsumeTimes = maxReconsumeTimes < 0 ? Infinity : maxReconsumeTimes;
-    this.#sendBack = new SendBack(room, group);
+    this.#tally = tally;
+    this.#sendBack = new SendBack(room, group, tally);
   }
 
   failed(delivery: FailedDelivery): Promise<void> | undefined {
-    const isLast = isNonRetryable(delivery.reason) || delivery.record.reconsumeTimes >= this.#maxReconsumeTimes;
-    const consequence = isLast ? 'It is not tried again.' : `Its queue waits ${this.#suspendMs} ms for the next one.`;
-    logFailure(this.#room.logger, this.#group, delivery, consequence);
-    if (isLast) return this.#makeDeadLetter(delivery);
-    this.#suspend(delivery);
+    const { lane, messages, reason, behind = [] } = delivery;
+    this.#tally.failed += messages.length;
+    const isFatal = isNonRetryable(reason);
+    const last = messages.filter(({ record }) => isFatal || this.#isLast(record));
+    logFailure(this.#room.logger, this.#group, delivery, this.#consequence(messages.length, last.length));
+    if (last.length > 0) return this.#makeDeadLetters(delivery, last);
+    this.#comeAgain(lane, messages, behind);
     return undefined;
   }
 
-  async #makeDeadLetter(delivery: FailedDelivery): Promise<void> {
-    const { lane, number, record } = delivery;
-    if (await this.#sendBack.store(record, DEAD_LETTER, record.reconsumeTimes)) {
-      lane.queue.finish(number);
-      lane.unblock();
-    } else {
-      this.#suspend(delivery);
-    }
+  #isLast(record: StoredRecord): boolean {
+    return record.reconsumeTimes >= this.#maxReconsumeTimes;
   }
 
-  #suspend({ lane, number, record }: FailedDelivery): void {
-    lane.queue.replace(number, withReconsumeTimes(record, record.reconsumeTimes + 1));
-    lane.putBack(number);
-    lane.suspend(this.#room.clock, this.#suspendMs);
+  #consequence(failed: number, last: number): string {
+    const pause = `Its queue waits ${this.#suspendMs} ms for the next one.`;
+    if (last === 0) return pause;
+    return last === failed ? 'It is not tried again.' : `Of these, ${last} are not tried again. ${pause}`;
+  }
+
+  async #makeDeadLetters({ lane, messages, behind = [] }: FailedDelivery, last: readonly HeldMessage[]): Promise<void> {
+    const stored = await Promise.all(
+      last.map(({ record }) => this.#sendBack.store(record, DEAD_LETTER, record.reconsumeTimes)),
+    );
+    const gone = new Set(last.filter((_, index) => stored[index] === true));
+    for (const { number } of gone) lane.queue.finish(number);
+    const kept = messages.filter((message) => !gone.has(message));
+    this.#comeAgain(lane, kept, behind);
+  }
+
+  /** Messages go back to where they were, in their order. Without one that failed there is nothing to pause for. */
+  #comeAgain(lane: Lane, failed: readonly HeldMessage[], behind: readonly HeldMessage[]): void {
+    for (const { number, record } of failed) {
+      lane.queue.replace(number, withReconsumeTimes(record, record.reconsumeTimes + 1));
+    }
+    for (const { number } of [...failed, ...behind].toReversed()) lane.putBack(number);
+    this.#tally.retried += failed.length;
+    if (failed.length > 0) lane.suspend(this.#room.clock, this.#suspendMs);
+    else lane.unblock();
   }
 }

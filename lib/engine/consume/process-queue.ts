@@ -29,6 +29,8 @@ export interface QueueOwner {
   fetchLimits(topic: string): FetchLimits;
   /** Who handles the messages of a lane. */
   dispatcherOf(laneTopic: string | undefined): LaneHandler;
+  /** Messages of a topic were left out because the selector does not want them. */
+  passedOver(topic: string, count: number): void;
 }
 
 export interface FetchLimits {
@@ -257,6 +259,9 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
     const bytesBefore = window.heldBytes;
     for (const record of batch.messages) this.#laneOf(record).add(window.push(record));
     this.#owner?.budget.take(batch.messages.length, window.heldBytes - bytesBefore);
+    if (batch.status === 'FOUND' || batch.status === 'NO_MATCHED_MESSAGE') {
+      this.#owner?.passedOver(this.topic, batch.nextOffset - window.nextOffset - batch.messages.length);
+    }
     this.#moveTo(batch);
     for (const lane of this.#lanes) lane.offer();
     this.#offset.commit(window.commitOffset);

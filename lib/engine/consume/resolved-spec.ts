@@ -7,6 +7,8 @@ const DEFAULT_TIMESTAMP_AGE_MS = 30 * 60 * 1000;
 const DEFAULT_PULL_THRESHOLD_FOR_CONSUMER = 20_000;
 const DEFAULT_PULL_THRESHOLD_SIZE_FOR_CONSUMER_BYTES = 128 * 1024 * 1024;
 const MAX_DELAY_LEVEL = 18;
+/** `DefaultMQPushConsumerImpl.checkConfig`, for `consumeMessageBatchMaxSize`. */
+const MAX_BATCH_SIZE = 1024;
 
 /** What a member may say in addition about itself. */
 export interface ConsumerOptions extends ConsumerSpec {
@@ -91,9 +93,18 @@ function checkSubscription(group: string, subscription: SubscriptionSpec): void 
   integer('pullThresholdForQueue', subscription.pullThresholdForQueue, 1);
   integer('pullThresholdSizeForQueueBytes', subscription.pullThresholdSizeForQueueBytes, 1);
   integer('suspendCurrentQueueTimeMs', subscription.suspendCurrentQueueTimeMs, -1);
-  if (typeof subscription.handler !== 'function') {
-    throw new InvalidOptionError({ option: 'handler', value: subscription.handler, expected: 'a function' });
+  integer('consumeTimeoutMs', subscription.consumeTimeoutMs, 1);
+  checkHandler(subscription);
+}
+
+function checkHandler({ handler, batchHandler, batchSize }: SubscriptionSpec): void {
+  if (handler !== undefined && batchHandler !== undefined) {
+    const expected = 'left out beside handler: either messages come one by one or in batches';
+    throw new InvalidOptionError({ option: 'batchHandler', value: batchHandler, expected });
   }
+  const [option, value] = batchHandler === undefined ? ['handler', handler] : ['batchHandler', batchHandler];
+  if (typeof value !== 'function') throw new InvalidOptionError({ option, value, expected: 'a function' });
+  integer('batchSize', batchSize, 1, batchHandler === undefined ? 1 : MAX_BATCH_SIZE);
 }
 
 function oneOf(option: string, value: string, choices: readonly string[]): void {

@@ -2,15 +2,22 @@ import { messageOf, stackOf } from '../../errors/thrown.js';
 import { deadLetterTopicOf, type StoredRecord } from '../types/index.js';
 import type { ConsumeRoom } from './consume-room.js';
 import { nameOf } from './failure-log.js';
+import type { Tally } from './tally.js';
 
 /** Stores failed messages of a group for a later delivery, and says whether that worked. */
 export class SendBack {
   readonly #room: Pick<ConsumeRoom, 'redelivery' | 'logger'>;
   readonly #group: string;
+  readonly #tally: Pick<Tally, 'retried' | 'deadLettered'>;
 
-  constructor(room: Pick<ConsumeRoom, 'redelivery' | 'logger'>, group: string) {
+  constructor(
+    room: Pick<ConsumeRoom, 'redelivery' | 'logger'>,
+    group: string,
+    tally: Pick<Tally, 'retried' | 'deadLettered'>,
+  ) {
     this.#room = room;
     this.#group = group;
+    this.#tally = tally;
   }
 
   /**
@@ -23,10 +30,13 @@ export class SendBack {
     try {
       const options = { group: this.#group, delayLevel, maxReconsumeTimes };
       if ((await redelivery.sendBack(record, options)) === 'DEAD_LETTER') {
+        this.#tally.deadLettered++;
         const topic = deadLetterTopicOf(this.#group);
         logger.warn(
           `${nameOf(record, this.#group)} was the last: the message is a dead letter now, in topic "${topic}".`,
         );
+      } else {
+        this.#tally.retried++;
       }
       return true;
     } catch (error) {

@@ -129,7 +129,12 @@ export interface SubscribeOptions {
 /** What a member does with one topic; see {@link SubscriptionSpec} for what the fields mean. */
 export interface TopicSubscription {
   readonly topic: string;
-  readonly handler: MessageHandler;
+  /** Either this or {@link batchHandler}. */
+  readonly handler?: MessageHandler | undefined;
+  /** Either this or {@link handler}. */
+  readonly batchHandler?: BatchMessageHandler | undefined;
+  /** Only with {@link batchHandler}. Default 32. */
+  readonly batchSize?: number | undefined;
   /** Default: every message. */
   readonly selector?: MessageSelector | undefined;
   /** Default CONCURRENTLY. */
@@ -142,6 +147,8 @@ export interface TopicSubscription {
   readonly delayLevelWhenNextConsume?: number | undefined;
   /** Default 1000. */
   readonly suspendCurrentQueueTimeMs?: number | undefined;
+  /** Default 900,000 (15 minutes). */
+  readonly consumeTimeoutMs?: number | undefined;
   /** Default 1000. */
   readonly pullThresholdForQueue?: number | undefined;
   /** Default 100 MiB. */
@@ -171,11 +178,22 @@ export interface SubscriptionSpec {
   readonly delayLevelWhenNextConsume: number;
   /** Wait of an orderly queue before it tries a failed message again, in milliseconds. 10 to 30,000. */
   readonly suspendCurrentQueueTimeMs: number;
+  /**
+   * How long a handler may take, in milliseconds. A concurrent one that takes longer is given up: its messages are stored for a retry by delay level 3, its place is
+   * free for others, and what it still answers is ignored. An orderly one is logged and counted, each time that this time has passed again, and waited for: another
+   * handler beside it would break the order.
+   */
+  readonly consumeTimeoutMs: number;
   /** Most messages that are fetched ahead of the handlers, per queue. */
   readonly pullThresholdForQueue: number;
   /** Most bytes that are fetched ahead of the handlers, per queue. */
   readonly pullThresholdSizeForQueueBytes: number;
-  readonly handler: MessageHandler;
+  /** Either this or {@link batchHandler}. */
+  readonly handler?: MessageHandler | undefined;
+  /** Either this or {@link handler}. */
+  readonly batchHandler?: BatchMessageHandler | undefined;
+  /** Most messages of one call of {@link batchHandler}: 1 to 1024; 1 with {@link handler}. RocketMQ: `consumeMessageBatchMaxSize`. */
+  readonly batchSize: number;
 }
 
 /**
@@ -184,15 +202,100 @@ export interface SubscriptionSpec {
  */
 export type MessageHandler = (message: MessageExt) => unknown;
 
+/**
+ * Handles several messages of one queue in one call, in the order of the queue. It gets what is there, at least 1 and at most `batchSize`; nothing waits for more to come.
+ *
+ * Return (or resolve) → all are done. Return an integer n → the first n are done and the others are retried (RocketMQ: `ackIndex` n − 1). Return
+ * {@link RECONSUME_LATER} → all are retried. Throw → all are retried. Throw `NonRetryableError` → all are dead letters at once. A number that is not from 0 to the
+ * number of messages counts as an error. Messages given to `context.fail` are none of these: they are retried, and the answer is about the others.
+ *
+ * Orderly, the first message that is not done ends what is done: it and those behind it come again, together, after the pause. A throw and `RECONSUME_LATER` count as an
+ * attempt of each; a number, and `context.fail`, of the first alone.
+ */
+export type BatchMessageHandler = (messages: readonly MessageExt[], context: BatchContext) => unknown;
+
+/** What a batch handler may say of single messages. */
+export interface BatchContext {
+  /**
+   * Lets one message of the batch fail, whatever becomes of the others. Has no effect once the handler has ended.
+   *
+   * @param reason as if it were thrown by a handler of this message alone; {@link RECONSUME_LATER}, the default: no error in the log
+   * @throws BatchResultError for a message that is not in the batch
+   */
+  fail(message: MessageExt, reason?: unknown): void;
+}
+
 /** A handler's return value that asks for a retry. */
 export const RECONSUME_LATER: unique symbol = Symbol('RECONSUME_LATER');
+
+/** What has become of messages since the member joined. */
+export interface ConsumeCounters {
+  /** Messages that were handled to a good end. */
+  readonly consumed: number;
+  /** Failed attempts, those that timed out among them; of a batch, one for each of its messages that failed. */
+  readonly failed: number;
+  /** Failed attempts after which the message comes again. */
+  readonly retried: number;
+  /** Messages that were stored as dead letters. */
+  readonly deadLettered: number;
+  /** Messages whose handler took longer than `consumeTimeoutMs`. */
+  readonly timedOut: number;
+  /** Messages that the selector passed over. */
+  readonly filtered: number;
+}
+
+/** A queue that a member has. */
+export interface ConsumerQueueStatus {
+  readonly topic: string;
+  readonly queueId: number;
+  /** Everything before this offset is done. */
+  readonly committedOffset: number;
+  /** One past the newest message. */
+  readonly maxOffset: number;
+  /** Messages between the two. */
+  readonly lag: number;
+  /** Messages in memory that are not done: waiting, being handled, or waiting for another attempt. */
+  readonly prefetched: number;
+}
+
+/** What a member does with one topic. */
+export interface SubscriptionStatus extends ConsumeCounters {
+  readonly topic: string;
+  readonly paused: boolean;
+  /** Handlers that are running. */
+  readonly running: number;
+}
+
+/** What a member is doing. */
+export interface ConsumerStatus extends ConsumeCounters {
+  readonly group: string;
+  readonly clientId: string;
+  readonly messageModel: MessageModel;
+  /** `paused`: in all topics. `closed`: from the call of `close` on. */
+  readonly state: 'running' | 'paused' | 'closed';
+  /** Handlers that are running. */
+  readonly running: number;
+  /** Messages in memory that are not done, over all queues. */
+  readonly prefetched: number;
+  readonly subscriptions: readonly SubscriptionStatus[];
+  /** The queues that the member has now, those of the group's retry topic among them. */
+  readonly queues: readonly ConsumerQueueStatus[];
+}
 
 /** A member of a consumer group that has been added. */
 export interface Consumer {
   readonly group: string;
-  /** No new handler is started; running ones go on. */
-  pause(): void;
-  resume(): void;
+  /**
+   * No new handler is started; running ones go on. The member keeps its queues.
+   *
+   * @param topic one of the member's; default: all of them
+   * @throws InvalidOptionError for a topic that the member does not subscribe to
+   */
+  pause(topic?: string): void;
+  /** The reverse of {@link pause}, with the same argument. */
+  resume(topic?: string): void;
+  /** What the member is doing now. */
+  status(): ConsumerStatus;
   /**
    * Leaves the group: no new handlers, then waits for running ones, at most `timeoutMs`, then commits the offsets.
    * Messages whose handler did not end in time come again.

@@ -3,6 +3,7 @@ import { DelayLevelService, RetryService } from '../../../lib/engine/delivery/in
 import { compileSelector } from '../../../lib/engine/filter/index.js';
 import { topicConfig } from '../../../lib/engine/store/index.js';
 import type {
+  BatchMessageHandler,
   MessageExt,
   MessageHandler,
   RecordDraft,
@@ -89,7 +90,11 @@ export class ConsumeHarness {
       group,
       messageModel: 'CLUSTERING',
       consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
-      subscriptions: list.map((subscription) => ({ ...DEFAULT_SUBSCRIPTION, ...subscription })),
+      subscriptions: list.map((subscription) => ({
+        ...DEFAULT_SUBSCRIPTION,
+        ...handlerOf(subscription),
+        ...subscription,
+      })),
       ...changes,
     });
   }
@@ -113,10 +118,15 @@ const DEFAULT_SUBSCRIPTION: SubscriptionSpec = {
   maxReconsumeTimes: -1,
   delayLevelWhenNextConsume: 0,
   suspendCurrentQueueTimeMs: 1000,
+  consumeTimeoutMs: 15 * 60_000,
+  batchSize: 1,
   pullThresholdForQueue: 1000,
   pullThresholdSizeForQueueBytes: 100 * 1024 * 1024,
-  handler: () => undefined,
 };
+
+/** A batch handler excludes the default one. */
+const handlerOf = ({ batchHandler }: Partial<SubscriptionSpec>): Partial<SubscriptionSpec> =>
+  batchHandler === undefined ? { handler: () => undefined } : { batchSize: 32 };
 
 /** A handler that keeps what it saw; `answer` says what it does with each message. */
 export class Witness {
@@ -163,6 +173,36 @@ export class Gate {
 
   endAll(): void {
     for (const { end } of this.#running.splice(0)) end();
+  }
+}
+
+/** A handler of batches that keeps what it saw; `answer` says what it does with each batch. */
+export class BatchWitness {
+  readonly seen: (readonly MessageExt[])[] = [];
+  readonly handler: BatchMessageHandler;
+
+  constructor(
+    answer: (bodies: readonly string[], ...args: Parameters<BatchMessageHandler>) => unknown = () => undefined,
+  ) {
+    this.handler = (messages, context) => {
+      this.seen.push(messages);
+      return answer(
+        messages.map(({ body }) => body.toString()),
+        messages,
+        context,
+      );
+    };
+  }
+
+  get bodies(): readonly (readonly string[])[] {
+    return this.seen.map((batch) => batch.map(({ body }) => body.toString()));
+  }
+
+  /** Bodies with the number of the attempt, from 1. */
+  get attempts(): readonly (readonly string[])[] {
+    return this.seen.map((batch) =>
+      batch.map(({ body, reconsumeTimes }) => `${body.toString()}#${reconsumeTimes + 1}`),
+    );
   }
 }
 

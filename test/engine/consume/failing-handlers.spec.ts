@@ -70,6 +70,16 @@ describe('a message whose concurrent handler fails', () => {
     expect(await harness.bodiesIn('%DLQ%shop')).toEqual(['m']);
   });
 
+  it.each([
+    ['after the last retry', { maxReconsumeTimes: 1 }, ['tried again later', 'not tried again']],
+    ['where every failure is the last', { delayLevelWhenNextConsume: -1 }, ['not tried again']],
+  ])('is not said to come again %s', async (_, options, endings) => {
+    await harness.subscribe('shop', { handler: fail, ...options });
+    await harness.send('orders', ['m']);
+    await harness.advance(10_000);
+    expect(harness.logger.errors).toEqual(endings.map((ending) => expect.stringContaining(`is ${ending}.`)));
+  });
+
   it('waits for the level that the listener names', async () => {
     const witness = new Witness(fail);
     await harness.subscribe('shop', { handler: witness.handler, delayLevelWhenNextConsume: 1 });

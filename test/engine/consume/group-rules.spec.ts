@@ -100,7 +100,7 @@ describe('a subscription', () => {
     ['pullThresholdSizeForQueueBytes', { pullThresholdSizeForQueueBytes: Number.NaN }],
     ['suspendCurrentQueueTimeMs', { suspendCurrentQueueTimeMs: -5 }],
     ['consumeMode', { consumeMode: 'SOMEHOW' as 'ORDERLY' }],
-    ['handler', { handler: undefined as never }],
+    ['handler', { handler: undefined }],
   ])('is refused with a bad %s', async (option, subscription) => {
     const refused = harness.subscribe('shop', subscription);
     await expect(refused).rejects.toThrow(InvalidOptionError);
