@@ -33,6 +33,7 @@ export {
   RocketTemplate,
   type BatchSplitterOptions,
   type DelayOptions,
+  type DelayedSendOptions,
   type MessageBatch,
   type MessageOptions,
   type OutcomeCallback,

@@ -31,7 +31,14 @@ export function readDelay(delayLevel: number | undefined, { delayMs, deliverAt }
   return { delayLevel, delayMs, deliverAtMs: deliverAt === undefined ? undefined : Number(deliverAt) };
 }
 
-/** Whether the message waits: level 0 means no delay. */
-export function isDelayed({ delayLevel = 0, delayMs, deliverAtMs }: Partial<MessageDelay>): boolean {
-  return delayLevel !== 0 || delayMs !== undefined || deliverAtMs !== undefined;
+/** Whether the message waits: 0 means no delay. */
+export function isDelayed({ delayLevel = 0, delayMs = 0, deliverAtMs = 0 }: Partial<MessageDelay>): boolean {
+  return delayLevel !== 0 || delayMs !== 0 || deliverAtMs !== 0;
+}
+
+/** @throws MessageIllegalError */
+export function delayMsOfSeconds(delaySeconds: number): number {
+  if (Number.isSafeInteger(delaySeconds) && delaySeconds >= 0) return delaySeconds * 1000;
+  const reason = 'it must be a whole number of seconds, 0 or more';
+  throw new MessageIllegalError({ field: 'the delay in seconds', value: delaySeconds, reason });
 }

@@ -1,6 +1,8 @@
 import type { MessageConverter } from '../converter/index.js';
 import type { Message, MessageEngine, SendOptions, SendResult } from '../engine/index.js';
+import { UnsupportedByEngineError } from '../errors/index.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
+import { parseDestination } from './destination.js';
 import { composeBatch, isBatch } from './message-batch.js';
 import { composeMessage } from './outgoing-message.js';
 import type { MessageOptions, SendMessageOptions } from './send-options.js';
@@ -31,8 +33,18 @@ export class MessageSender {
     return this.#engine.sendBatch(batch, this.optionsOf(batch[0], options));
   }
 
+  /** @throws UnsupportedByEngineError, and what is wrong with the arguments */
   compose(destination: string, payload: unknown, options: MessageOptions): Message {
-    return composeMessage(destination, payload, options, this.#converter);
+    const message = composeMessage(destination, payload, options, this.#converter);
+    if (message.delayMs !== undefined || message.deliverAtMs !== undefined)
+      this.#requireTimers('delayMs and deliverAt');
+    return message;
+  }
+
+  /** @returns the id of the message that is not delivered now */
+  async recall(destination: string, recallHandle: string): Promise<string> {
+    this.#requireTimers('recall');
+    return this.#engine.recall(parseDestination(destination).topic, recallHandle);
   }
 
   /** How the engine is to send it. The template's own selector is for messages with a key, as in RocketMQ's Spring template. */
@@ -40,5 +52,9 @@ export class MessageSender {
     const { sendMessageTimeoutMs, messageQueueSelector } = this.#producer;
     const byKey = message?.shardingKey === undefined ? undefined : messageQueueSelector;
     return { timeoutMs: options.timeoutMs ?? sendMessageTimeoutMs, selectQueue: options.selectQueue ?? byKey };
+  }
+
+  #requireTimers(feature: string): void {
+    if (!this.#engine.capabilities.timers) throw new UnsupportedByEngineError({ feature });
   }
 }

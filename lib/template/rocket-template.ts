@@ -6,12 +6,13 @@ import { MessageIllegalError } from '../errors/index.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
 import { TransactionSender, type TransactionSendResult } from '../transaction/index.js';
-import { isDelayed } from './delay.js';
+import { delayMsOfSeconds, isDelayed } from './delay.js';
 import { refuseBatch, type MessageBatch } from './message-batch.js';
 import { MessageSender } from './message-sender.js';
-import { readOneWayOptions, readOrderlyArguments, readSendArguments } from './send-arguments.js';
+import { readDelayedArguments, readOneWayOptions, readOrderlyArguments, readSendArguments } from './send-arguments.js';
 import {
   checkMessageOptions,
+  type DelayedSendOptions,
   type MessageOptions,
   type SendBatchOptions,
   type SendMessageOptions,
@@ -237,6 +238,70 @@ export class RocketTemplate {
   ): Promise<void> {
     const checked = readOneWayOptions('sendOneWayOrderly', hashKey, options);
     await underWay(`one-way send to "${destination}"`, this.#sender.begin(destination, payloadOrMessage, checked));
+  }
+
+  /**
+   * Sends a message that is delivered after this many seconds.
+   *
+   * @param delaySeconds a whole number; 0: at once. At most the broker's `timerMaxDelayMs` (3 days)
+   * @returns with a `recallHandle`, by which {@link recall} takes the message back
+   * @throws TimerDelayTooLongError and what the class's description names
+   */
+  async syncSendDelayTimeSeconds(
+    destination: string,
+    payloadOrMessage: unknown,
+    delaySeconds: number,
+    options: DelayedSendOptions = {},
+  ): Promise<SendResult> {
+    const delay = { delayMs: delayMsOfSeconds(delaySeconds) };
+    const checked = readDelayedArguments('syncSendDelayTimeSeconds', delay, options);
+    return this.#sender.begin(destination, payloadOrMessage, checked);
+  }
+
+  /**
+   * Sends a message that is delivered after this many milliseconds. The same as `syncSend` with the option `delayMs`, which all sends have.
+   *
+   * @param delayMs a whole number; 0: at once. At most the broker's `timerMaxDelayMs` (3 days)
+   * @returns with a `recallHandle`, by which {@link recall} takes the message back
+   * @throws TimerDelayTooLongError and what the class's description names
+   */
+  async syncSendDelayTimeMills(
+    destination: string,
+    payloadOrMessage: unknown,
+    delayMs: number,
+    options: DelayedSendOptions = {},
+  ): Promise<SendResult> {
+    const checked = readDelayedArguments('syncSendDelayTimeMills', { delayMs }, options);
+    return this.#sender.begin(destination, payloadOrMessage, checked);
+  }
+
+  /**
+   * Sends a message that is delivered at a time. The same as `syncSend` with the option `deliverAt`, which all sends have.
+   *
+   * @param deliverAt a Date or epoch milliseconds; a time that has passed means at once. At most `timerMaxDelayMs` (3 days) ahead
+   * @returns with a `recallHandle`, by which {@link recall} takes the message back
+   * @throws TimerDelayTooLongError and what the class's description names
+   */
+  async syncSendDeliverTimeMills(
+    destination: string,
+    payloadOrMessage: unknown,
+    deliverAt: Date | number,
+    options: DelayedSendOptions = {},
+  ): Promise<SendResult> {
+    const checked = readDelayedArguments('syncSendDeliverTimeMills', { deliverAt }, options);
+    return this.#sender.begin(destination, payloadOrMessage, checked);
+  }
+
+  /**
+   * Takes back a message with `delayMs` or `deliverAt` before its time: it is never delivered. Resolves when that is on disk.
+   *
+   * @param destination where it was sent to: the topic, with or without the tag
+   * @param recallHandle of the message's SendResult
+   * @returns the message's id
+   * @throws RecallTooLateError the message is due, or was delivered; AlreadyRecalledError; RecallHandleIllegalError
+   */
+  async recall(destination: string, recallHandle: string): Promise<string> {
+    return this.#sender.recall(destination, recallHandle);
   }
 
   /**

@@ -3,6 +3,7 @@ import {
   checkHashKey,
   checkMessageOptions,
   checkSendOptions,
+  type DelayedSendOptions,
   type MessageOptions,
   type SendMessageOptions,
 } from './send-options.js';
@@ -40,6 +41,25 @@ export function readOneWayOptions(method: string, hashKey: string, options: Mess
 }
 
 /**
+ * The same for a send whose delay is an argument.
+ *
+ * @param delay one of the delays. Undefined in it is refused, as it would send at once
+ */
+export function readDelayedArguments(
+  method: string,
+  delay: { readonly delayMs: number } | { readonly deliverAt: Date | number },
+  options: DelayedSendOptions,
+): SendMessageOptions {
+  for (const [argument, value] of Object.entries(delay) as [string, unknown][]) {
+    if (value !== undefined) continue;
+    throw new MessageIllegalError({ field: `the argument ${argument} of ${method}`, value, reason: 'it is needed' });
+  }
+  const given: SendMessageOptions = checkSendOptions(method, options);
+  for (const name of ['delayLevel', 'delayMs', 'deliverAt'] as const) refuseTwice(method, name, given[name]);
+  return checkSendOptions(method, { ...given, ...delay });
+}
+
+/**
  * What a method with an options object takes as arguments in its other form has to be in the object.
  *
  * @throws MessageIllegalError
@@ -51,6 +71,12 @@ export function refuseBesideOptions(argument: string, value: unknown): void {
     value,
     reason: 'with an options object it belongs into the object',
   });
+}
+
+function refuseTwice(method: string, option: string, value: unknown): void {
+  if (value === undefined) return;
+  const reason = `the delay is an argument of ${method}`;
+  throw new MessageIllegalError({ field: `the option ${option}`, value, reason });
 }
 
 function withHashKey<Options extends MessageOptions>(hashKey: string, options: Options): Options {

@@ -43,6 +43,9 @@ export interface SendMessageOptions extends MessageOptions {
 /** How a batch is sent. What it says of messages holds for each of them. */
 export type SendBatchOptions = Omit<SendMessageOptions, keyof DelayOptions>;
 
+/** How a message is sent whose delay is an argument. */
+export type DelayedSendOptions = Omit<SendMessageOptions, keyof DelayOptions>;
+
 const KEYS_RULE: OptionRule = {
   expected: 'a string or an array of strings',
   accepts: (value) => typeof value === 'string' || Array.isArray(value),

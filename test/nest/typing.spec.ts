@@ -125,6 +125,14 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
       selectQueue: (queues, message, key) => queues[key?.length ?? message.body.length]!,
     }),
   );
+  results.push(
+    await template.syncSendDelayTimeSeconds('t', 'x', 5),
+    await template.syncSendDelayTimeMills('t', 'x', 5, { keys: 'A', hashKey: 'k' }),
+    await template.syncSendDeliverTimeMills('t', 'x', new Date(0)),
+  );
+  const recalled: string = await template.recall('t', results[0]?.recallHandle ?? '');
+  // @ts-expect-error -- the delay is an argument already
+  await template.syncSendDelayTimeMills('t', 'x', 5, { delayLevel: 3 });
   const orderly: Observable<SendResult> = template.asyncSendOrderly('t', 'x', 'key', { delayMs: 5 });
   const callback = { onSuccess: (): void => undefined, onException: (): void => undefined };
   const told: void = template.asyncSendOrderly('t', 'x', 'key', callback, 3000, 3);
@@ -149,7 +157,7 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
   await template.sendOneWay('t', 'x', { timeoutMs: 5 });
   // @ts-expect-error -- without a callback there are options, not numbers
   template.asyncSend('t', 'x', 3000);
-  return [...results, nothing, observed, oneWay, state, orderly, told, toldWithOptions, parts, strangers];
+  return [...results, nothing, observed, oneWay, state, orderly, told, toldWithOptions, parts, strangers, recalled];
 }
 
 describe('the types of decorators and template', () => {
