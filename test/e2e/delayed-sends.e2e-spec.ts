@@ -1,13 +1,9 @@
 import { firstValueFrom } from 'rxjs';
 import {
   AlreadyRecalledError,
-  MessageIllegalError,
   MessageListener,
   RecallHandleIllegalError,
   RecallTooLateError,
-  RocketMessage,
-  TimerDelayTooLongError,
-  UnknownOptionError,
   type MessageExt,
   type RocketListener,
   type RocketTemplate,
@@ -119,85 +115,5 @@ describe.each(['memory', 'a directory'])('a delayed send, on a disk in %s,', (di
     await world.pass(app, 60_000);
     expect(received()).toEqual(['second']);
     await expect(template.recall('reminders', second.recallHandle!)).rejects.toThrow(RecallTooLateError);
-  });
-
-  it.each<[string, (template: RocketTemplate) => Promise<unknown>, new (...args: never[]) => Error]>([
-    ['a negative delay', (template) => template.syncSendDelayTimeMills('reminders', 'x', -1), MessageIllegalError],
-    ['negative seconds', (template) => template.syncSendDelayTimeSeconds('reminders', 'x', -1), MessageIllegalError],
-    ['half a second', (template) => template.syncSendDelayTimeSeconds('reminders', 'x', 0.5), MessageIllegalError],
-    ['NaN seconds', (template) => template.syncSendDelayTimeSeconds('reminders', 'x', Number.NaN), MessageIllegalError],
-    ['half a millisecond', (template) => template.syncSend('reminders', 'x', { delayMs: 0.5 }), MessageIllegalError],
-    ['a delay of NaN', (template) => template.syncSend('reminders', 'x', { delayMs: Number.NaN }), MessageIllegalError],
-    [
-      'no delay',
-      (template) => template.syncSendDelayTimeMills('reminders', 'x', undefined as never),
-      MessageIllegalError,
-    ],
-    [
-      'no time',
-      (template) => template.syncSendDeliverTimeMills('reminders', 'x', undefined as never),
-      MessageIllegalError,
-    ],
-    [
-      'a time of NaN',
-      (template) => template.syncSendDeliverTimeMills('reminders', 'x', Number.NaN),
-      MessageIllegalError,
-    ],
-    ['a negative time', (template) => template.syncSendDeliverTimeMills('reminders', 'x', -1), MessageIllegalError],
-    [
-      'an invalid Date',
-      (template) => template.syncSend('reminders', 'x', { deliverAt: new Date('x') }),
-      MessageIllegalError,
-    ],
-    [
-      'a time as text',
-      (template) => template.syncSend('reminders', 'x', { deliverAt: '2024' as never }),
-      MessageIllegalError,
-    ],
-    [
-      'a delay over 3 days',
-      (template) => template.syncSend('reminders', 'x', { delayMs: 3 * DAY_MS + 1 }),
-      TimerDelayTooLongError,
-    ],
-    [
-      'seconds over 3 days',
-      (template) => template.syncSendDelayTimeSeconds('reminders', 'x', 4 * 86_400),
-      TimerDelayTooLongError,
-    ],
-    [
-      'delay and level',
-      (template) => template.syncSend('reminders', 'x', { delayMs: 5, delayLevel: 3 }),
-      MessageIllegalError,
-    ],
-    [
-      'delay and time',
-      (template) => template.syncSend('reminders', 'x', { delayMs: 5, deliverAt: 5 }),
-      MessageIllegalError,
-    ],
-    [
-      'delay and header DELAY',
-      (template) => template.syncSend('reminders', 'x', { delayMs: 5, headers: { DELAY: 3 } }),
-      MessageIllegalError,
-    ],
-    [
-      'a second delay',
-      (template) => template.syncSendDelayTimeMills('reminders', 'x', 5, { delayLevel: 3 } as never),
-      MessageIllegalError,
-    ],
-    ['a mistyped option', (template) => template.syncSend('reminders', 'x', { delay: 5 } as never), UnknownOptionError],
-    [
-      'a batch',
-      (template) => template.syncSendDelayTimeMills('reminders', [new RocketMessage('x')], 5),
-      MessageIllegalError,
-    ],
-    [
-      'a transaction',
-      (template) => template.sendMessageInTransaction('reminders', new RocketMessage('x', { DELAY: 3 })),
-      MessageIllegalError,
-    ],
-  ])('is refused with a named error, and nothing is stored: %s', async (_what, send, type) => {
-    await expect(send(app.template)).rejects.toThrow(type);
-    await world.pass(app, 4 * DAY_MS);
-    expect(received()).toEqual([]);
   });
 });

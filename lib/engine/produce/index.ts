@@ -5,4 +5,4 @@ export { RESERVED_PROPERTIES } from './reserved-properties.js';
 export { RequestTable } from './request-table.js';
 export { TopicRoute, type TopicRouteOptions } from './topic-route.js';
 export { UniqueIds } from './unique-id.js';
-export { batchSizeOf } from './batch-size.js';
+export { batchSizeOf } from './message-size.js';

@@ -1,13 +1,18 @@
 import { MessageIllegalError, MessageTooLargeError } from '../../errors/index.js';
 import { checkSendableTopic, MAX_PROPERTIES_BYTES } from '../store/index.js';
 import { RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
-import { batchSizeOf } from './batch-size.js';
 import { refuseDelay } from './delivery-delay.js';
+import { batchSizeOf, propertiesOf } from './message-size.js';
 import { RESERVED_PROPERTIES } from './reserved-properties.js';
 
 /** What separates properties in their text form, and what a torn write is known by; none may stand in a name or value. */
 // eslint-disable-next-line no-control-regex
 const FORBIDDEN_CHARACTER = /[\u0000-\u0002]/;
+
+/** A UTF-16 unit takes at most three bytes in UTF-8. */
+const MAX_BYTES_OF_CHARACTER = 3;
+/** More than names and separators of KEYS, TAGS, WAIT and the sharding key, and the unique id, take. */
+const OWN_CHARACTERS = 100;
 
 export interface MessageLimits {
   readonly maxBodyBytes: number;
@@ -30,6 +35,8 @@ export function checkMessage(message: Message, limits: MessageLimits): void {
   if (message.flag !== undefined && (message.flag | 0) !== message.flag) {
     refuse('flag', message.flag, 'it must be a 32-bit integer');
   }
+  // The text is made only of those that may be too large.
+  if (charactersOf(message) * MAX_BYTES_OF_CHARACTER > MAX_PROPERTIES_BYTES) checkPropertiesSize(propertiesOf(message));
 }
 
 /**
@@ -61,7 +68,7 @@ export function checkBatch(messages: readonly Message[], limits: MessageLimits):
 
 /** @throws MessageTooLargeError the text form is over the limit of the record's field */
 export function checkPropertiesSize(propertiesText: string): void {
-  if (propertiesText.length * 3 <= MAX_PROPERTIES_BYTES) return;
+  if (propertiesText.length * MAX_BYTES_OF_CHARACTER <= MAX_PROPERTIES_BYTES) return;
   const sizeBytes = Buffer.byteLength(propertiesText);
   if (sizeBytes <= MAX_PROPERTIES_BYTES) return;
   throw new MessageTooLargeError({ field: 'properties', sizeBytes, limitBytes: MAX_PROPERTIES_BYTES });
@@ -97,6 +104,14 @@ function checkProperties(properties: Readonly<Record<string, string>>): void {
       refuse(`property ${name}`, properties[name], 'RocketMQ keeps that name for itself');
     checkText(`property ${name}`, properties[name]);
   }
+}
+
+/** No less than the properties' text form will have. */
+function charactersOf({ properties, keys = '', tags = '', shardingKey = '' }: Message): number {
+  let characters = OWN_CHARACTERS + keys.length + tags.length + shardingKey.length;
+  if (properties === undefined) return characters;
+  for (const name of Object.keys(properties)) characters += name.length + properties[name]!.length + 2;
+  return characters;
 }
 
 function checkText(field: string, value: unknown): void {

@@ -11,6 +11,10 @@ const ANY_ID = '0'.repeat(32);
  * limited by `maxMessageSizeBytes`.
  */
 export function batchSizeOf(message: Message): number {
-  const properties = propertiesTextOf(message, ANY_ID, message.waitStoreMsgOK ?? true);
-  return FIXED_BYTES + message.body.byteLength + Buffer.byteLength(properties);
+  return FIXED_BYTES + message.body.byteLength + Buffer.byteLength(propertiesOf(message));
+}
+
+/** The properties of a message in their text form, as long as they will be. */
+export function propertiesOf(message: Message): string {
+  return propertiesTextOf(message, ANY_ID, message.waitStoreMsgOK ?? true);
 }
