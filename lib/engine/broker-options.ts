@@ -38,7 +38,7 @@ export interface BrokerOptions {
   readonly timerMaxDelayMs?: number | undefined;
   /**
    * A message that is due later than this is stored again in between, so that no record that waits is older. A multiple of 2000, at most 6 days. Default
-   * 172,800,000 (2 days). RocketMQ: `timerRollWindowSlot`, in seconds.
+   * 172,800,000 (2 days), less when `store.fileReservedTimeHours` is below 72: at most two thirds of it. RocketMQ: `timerRollWindowSlot`, in seconds.
    */
   readonly timerRollWindowMs?: number | undefined;
   /** Longest time that the progress of timers is only in memory: a crash repeats deliveries of this time at most. Default 1000. RocketMQ: `timerFlushIntervalMs`. */
@@ -135,7 +135,8 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
   const store = options.store ?? {};
   const transaction = options.transaction ?? {};
   const defaults = DEFAULT_TRANSACTION_OPTIONS;
-  const timers = resolveTimerOptions(options);
+  const retention = retentionOptions(store);
+  const timers = resolveTimerOptions(options, retention.fileReservedTimeHours);
   const brokerHost = checkText('brokerHost', options.brokerHost, '127.0.0.1:10911');
   const messageDelayLevel = checkText('messageDelayLevel', options.messageDelayLevel, DEFAULT_MESSAGE_DELAY_LEVEL);
   return Object.freeze({
@@ -169,7 +170,7 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
       maxOpenFiles: checkInteger('store.maxOpenFiles', store.maxOpenFiles, 128, 4),
       messageIndexEnable: checkFlag('store.messageIndexEnable', store.messageIndexEnable, true),
       ...indexSizes(store),
-      ...retentionOptions(store),
+      ...retention,
     }),
     brokerName: checkText('brokerName', options.brokerName, 'broker-a'),
     brokerHost,
@@ -205,12 +206,23 @@ export function resolveBrokerOptions(options: BrokerOptions = {}): ResolvedBroke
   });
 }
 
-function resolveTimerOptions(options: BrokerOptions): TimerOptions {
+const HOUR_MS = 3_600_000;
+const ROLL_WINDOW_STEP_MS = 2000;
+
+/** Timers that wait are stored again before retention can remove them. */
+function resolveTimerOptions(options: BrokerOptions, fileReservedTimeHours: number): TimerOptions {
   const defaults = DEFAULT_TIMER_OPTIONS;
+  const longestSteps = Math.floor((fileReservedTimeHours * HOUR_MS * 2) / 3 / ROLL_WINDOW_STEP_MS);
+  const longestRollWindowMs = Math.max(1, longestSteps) * ROLL_WINDOW_STEP_MS;
   const timers: TimerOptions = Object.freeze({
     ...defaults,
     timerMaxDelayMs: checkInteger('timerMaxDelayMs', options.timerMaxDelayMs, defaults.timerMaxDelayMs, 1),
-    timerRollWindowMs: checkInteger('timerRollWindowMs', options.timerRollWindowMs, defaults.timerRollWindowMs, 1),
+    timerRollWindowMs: checkInteger(
+      'timerRollWindowMs',
+      options.timerRollWindowMs,
+      Math.min(defaults.timerRollWindowMs, longestRollWindowMs),
+      1,
+    ),
     timerFlushIntervalMs: checkInteger(
       'timerFlushIntervalMs',
       options.timerFlushIntervalMs,
@@ -225,6 +237,10 @@ function resolveTimerOptions(options: BrokerOptions): TimerOptions {
     ),
   });
   checkTimerOptions(timers);
+  if (timers.timerRollWindowMs > longestRollWindowMs) {
+    const expected = `at most two thirds of store.fileReservedTimeHours, ${longestRollWindowMs}: older timers would be removed before they are due`;
+    throw new InvalidOptionError({ option: 'timerRollWindowMs', value: timers.timerRollWindowMs, expected });
+  }
   return timers;
 }
 

@@ -12,6 +12,7 @@ const HEAD_BYTES = 128;
 export async function firstTimestampMs(segments: SegmentFiles, start: number): Promise<number | undefined> {
   const head = Buffer.alloc(HEAD_BYTES);
   const readBytes = await segments.read(head, start);
+  if (readBytes < head.length) return undefined;
   const { kind } = checkRecord(head, 0, readBytes, start, segments.fileSizeBytes);
   return kind === 'record' || kind === 'more' ? readStoreTimestampMs(head, 0) : undefined;
 }

@@ -113,8 +113,9 @@ describe('a broker whose disk fills up', () => {
   it('removes expired files at any hour when the disk is crowded', async () => {
     const otherHour = String((new Date(clock.now()).getHours() + 12) % 24).padStart(2, '0');
     await open({ fileReservedTimeHours: 1, deleteWhen: otherHour });
-    for (let i = 0; i < 20; i++) await send('x'.repeat(10_000));
+    for (let i = 0; i < 50; i++) await send('x'.repeat(4000));
     const before = (await files.list('/store/commitlog')).length;
+    expect(before).toBeGreaterThan(2);
     await advance(2 * 3_600_000);
     expect(await files.list('/store/commitlog')).toHaveLength(before);
     await fillTo(80);
@@ -138,6 +139,29 @@ describe('a broker whose disk fills up', () => {
     expect(after.length).toBeLessThan(before.length);
     expect(after.length).toBeGreaterThan(2);
     expect(after).toEqual(before.slice(-after.length));
+  });
+
+  it('delivers messages that wait far longer than files are kept', async () => {
+    await open({ fileReservedTimeHours: 1 });
+    const handled: string[] = [];
+    await broker.subscribe({
+      group: 'g',
+      subscriptions: [{ topic: 'later', handler: ({ body }) => void handled.push(body.toString()) }],
+    });
+    await broker.send({ topic: 'later', body: Buffer.from('timer'), delayMs: 10 * 3_600_000 });
+    const { transactionId } = await broker.sendHalf({ topic: 'later', body: Buffer.from('half') }, 'producers');
+    for (let hour = 0; hour < 11; hour++) {
+      for (let i = 0; i < 50; i++) await send('x'.repeat(4000));
+      if (hour === 1) await broker.endTransaction(transactionId, 'COMMIT');
+      await advance(3_600_000);
+    }
+    expect((await files.list('/store/commitlog'))[0]).not.toBe('00000000000000000000');
+    expect(handled).toEqual(['half', 'timer']);
+  });
+
+  it('refuses timers that would be removed before they are due', () => {
+    const options = { store: { fileReservedTimeHours: 1 }, timerRollWindowMs: 3_600_000 };
+    expect(() => new EmbeddedBroker(options)).toThrow('timerRollWindowMs');
   });
 
   it('clamps a consumer whose messages were removed to the first that is there', async () => {

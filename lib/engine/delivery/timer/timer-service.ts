@@ -13,11 +13,13 @@ import { toTimer } from './timer-message.js';
 import { checkDeliverTime, checkTimerOptions, DEFAULT_TIMER_OPTIONS, type TimerOptions } from './timer-options.js';
 import { TimerRecalls } from './timer-recalls.js';
 import { newTimerStatistics, type TimerStatistics } from './timer-statistics.js';
-import { slotOf } from './timer-time.js';
+import { slotOf, slotStartMs } from './timer-time.js';
 
 const TIMER_QUEUES = 1;
 /** While the index catches up, what is overdue by more than a day counts as overdue by a day. */
 const MOST_OVERDUE_SLOTS = 86_400;
+/** Deliveries that are later than this are behind. */
+const MOST_LATE_MS = 10_000;
 
 /**
  * Delivers messages at a time of their own (RocketMQ: `TimerMessageStore`), to the millisecond and never before it. They wait in the timer topic; an index on the disk
@@ -148,6 +150,19 @@ export class TimerService {
 
   get statistics(): TimerStatistics {
     return { ...this.#statistics };
+  }
+
+  /**
+   * Where the oldest record lies in the log that may still be needed, while deliveries are behind, as after a long standstill. Undefined: they are not, and then no
+   * record that is older than one roll window is needed.
+   */
+  async oldestNeeded(): Promise<number | undefined> {
+    const { store, clock } = this.#context;
+    const firstSlot = this.#index.firstSlot();
+    const isLate = firstSlot !== undefined && slotStartMs(firstSlot) < clock.now() - MOST_LATE_MS;
+    if (this.#catchingUp === undefined && this.indexLag === 0 && !isLate) return undefined;
+    const [oldest] = await store.entries(TIMER_TOPIC, 0, store.queueRange(TIMER_TOPIC, 0).minOffset, 1);
+    return oldest?.physicalOffset;
   }
 
   /** Messages of the timer topic that are not in the index yet. */
