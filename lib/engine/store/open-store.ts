@@ -32,6 +32,7 @@ import { SubscriptionGroupConfigTable } from './subscription-group-config-table.
 import { TagsCodes } from './tags-code.js';
 import { TopicConfigTable, topicConfig } from './topic-config-table.js';
 import { TopicRemoval, type ForgetTopic } from './topic-removal.js';
+import { asUnusable } from './unusable.js';
 
 /** Reading so much of the log takes long enough to say so. */
 const LONG_SCAN_BYTES = 16 * 1024 * 1024;
@@ -107,7 +108,7 @@ export async function openStore(options: StoreOptions, environment: StoreEnviron
     return await openOwnedStore(options, environment, paths, owner);
   } catch (error) {
     await owner.release(false);
-    throw error;
+    throw asUnusable(error, paths.root);
   }
 }
 

@@ -1,7 +1,8 @@
-import { StoreLockedError, StoreUnusableError } from '../../errors/index.js';
+import { StoreLockedError } from '../../errors/index.js';
 import type { FileLock, FileSystem } from '../types/index.js';
 import { makeDurableDirectory } from './durable-directory.js';
 import type { StorePaths } from './file-names.js';
+import { asUnusable } from './unusable.js';
 
 /**
  * One process owns a store at a time. Two files say so, as in RocketMQ: `lock` is locked by the owner, `abort` holds its process id and is there from the
@@ -72,7 +73,7 @@ async function takeLock(fileSystem: FileSystem, paths: StorePaths): Promise<File
     await makeDurableDirectory(fileSystem, paths.root);
     lock = await fileSystem.tryLock(paths.lock);
   } catch (error) {
-    throw new StoreUnusableError({ path: paths.root, reason: String(error) }, error);
+    throw asUnusable(error, paths.root);
   }
   if (lock !== undefined) return lock;
   const ownerText = (await fileSystem.readFile(paths.abort))?.toString('latin1').trim() ?? '';

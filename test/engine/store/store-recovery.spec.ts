@@ -1,12 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import {
-  StoreCorruptError,
-  StoreFormatError,
-  StoreLockedError,
-  StoreUnusableError,
-} from '../../../lib/errors/index.js';
+import { StoreCorruptError, StoreFormatError } from '../../../lib/errors/index.js';
 import { ManualClock } from '../../../lib/engine/io/index.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.js';
 import {
@@ -214,22 +209,6 @@ describe('a store that is opened again', () => {
     await store.close();
     const written: unknown = JSON.parse(await readFile(join(path, 'config', 'topics.json'), 'utf8'));
     expect(written).toMatchObject({ dataVersion: { counter: 4 }, other: { 0: '{1:2}', '-7': 1 } });
-  });
-
-  it('belongs to one owner at a time', async () => {
-    const first = await open('a');
-    await first.messages.append(testDraft('x'));
-    const failure = await openTestStore({ path: join(directory.path, 'a') }).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(StoreLockedError);
-    expect(failure).toMatchObject({ fields: { path: join(directory.path, 'a'), ownerPid: process.pid } });
-    await first.messages.append(testDraft('y'));
-    await first.close();
-    expect(await bodiesOf(await open('a'))).toEqual(['x', 'y']);
-  });
-
-  it('says so when its place is a file', async () => {
-    await writeFile(join(directory.path, 'file'), 'x');
-    await expect(openTestStore({ path: join(directory.path, 'file') })).rejects.toBeInstanceOf(StoreUnusableError);
   });
 });
 
