@@ -202,8 +202,9 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       },
       { fileSystem: this.#fileSystem, clock: this.#clock, logger: this.#logger, activity: this.#activity },
     );
+    let running: RunningBroker | undefined;
     try {
-      const running = this.#wire(store);
+      running = this.#wire(store);
       await running.consume.start();
       await store.finishDeletions((topic) => running.consume.forgetTopic(topic));
       await running.transactions.start();
@@ -216,7 +217,8 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       this.#running = running;
       this.#state = 'running';
     } catch (error) {
-      await store.close();
+      // What kept it from starting says more than what a part that has not started may say of its end.
+      await (running === undefined ? store.close() : this.#stop(running).catch(() => undefined));
       throw error;
     }
   }
@@ -311,7 +313,6 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return { store, producer, requests, consume, pull, delay, timers, transactions, admin };
   }
 
-  /** Consumers first, so that nothing is handled twice for want of an offset; the store last. */
   async #close(): Promise<void> {
     if (this.#starting === undefined) {
       this.#state = 'closed';
@@ -319,23 +320,31 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     }
     await this.#starting.catch(() => undefined);
     this.#state = 'closing';
-    const running = this.#running;
     try {
-      if (running !== undefined) {
-        await running.store.retention.close();
-        await running.pull.close();
-        await running.consume.close();
-        await running.delay.close();
-        await running.timers.close();
-        await running.transactions.close();
-        running.producer.close();
-        running.requests.close();
-        await running.store.close();
-      }
+      if (this.#running !== undefined) await this.#stop(this.#running);
     } finally {
       this.#running = undefined;
       this.#state = 'closed';
     }
+  }
+
+  /**
+   * Retention first, so that it takes nothing away that is read at the end; then consumers, so that nothing is handled twice for want of an offset; the store
+   * last, and in any case: else its lock would outlive the broker.
+   *
+   * @throws the first failure
+   */
+  async #stop(running: RunningBroker): Promise<void> {
+    const { pull, consume, delay, timers, transactions, producer, requests, store } = running;
+    const failures: unknown[] = [];
+    for (const part of [store.retention, pull, consume, delay, timers, transactions, producer, requests, store]) {
+      try {
+        await part.close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   #refuse(operation: string): Promise<never> {

@@ -31,7 +31,7 @@ export class DelayAdmin {
     return infos;
   }
 
-  /** How many messages wait for a time of their own, in all and by the topic that they go to. */
+  /** How many messages wait for a time of their own, in all and by the topic that they go to. One that was just sent is counted a moment later. */
   timers(): TimerCounts {
     return this.#parts.timers.pending;
   }

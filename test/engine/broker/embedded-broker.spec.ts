@@ -3,11 +3,33 @@ import {
   ManualClock,
   MemoryFileSystem,
   SilentLogger,
+  type FileHandle,
+  type FileSystem,
   type MessageExt,
 } from '../../../lib/engine/index.js';
 
+/** Refuses to touch files whose path holds a text. */
+class FailingFileSystem extends MemoryFileSystem {
+  failing: string | undefined;
+
+  override async open(path: string, mode: Parameters<FileSystem['open']>[1]): Promise<FileHandle> {
+    this.#check(path);
+    return super.open(path, mode);
+  }
+
+  override async readFile(path: string): Promise<Buffer | undefined> {
+    this.#check(path);
+    return super.readFile(path);
+  }
+
+  #check(path: string): void {
+    if (this.failing === undefined || !path.includes(this.failing)) return;
+    throw Object.assign(new Error('input/output error'), { code: 'EIO' });
+  }
+}
+
 describe('the embedded broker', () => {
-  let files: MemoryFileSystem;
+  let files: FailingFileSystem;
   let clock: ManualClock;
   let broker: EmbeddedBroker;
 
@@ -23,7 +45,7 @@ describe('the embedded broker', () => {
 
   beforeEach(async () => {
     clock = new ManualClock();
-    files = new MemoryFileSystem({ clock });
+    files = new FailingFileSystem({ clock });
     await open();
   });
 
@@ -83,6 +105,19 @@ describe('the embedded broker', () => {
     await broker.sendBatch(['1', '2', '3'].map((body) => ({ topic: 't', body: Buffer.from(body) })));
     await broker.whenIdle();
     expect(received).toEqual(['1', '2', '3']);
+  });
+
+  it('leaves nothing behind when it can not start, or could not write its last notes', async () => {
+    await broker.send({ topic: 't', body: Buffer.from('x'), delayMs: 60_000 });
+    await broker.whenIdle();
+    files.failing = 'timercheck';
+    await broker.close();
+    await expect(open()).rejects.toMatchObject({ code: 'EIO' });
+    expect(clock.pendingTimers).toBe(0);
+    files.failing = undefined;
+    await open();
+    await broker.whenIdle();
+    expect(broker.admin.delays.timers().total).toBe(1);
   });
 
   it('refuses to work before it is started and after it is closed, by a named error', async () => {

@@ -189,7 +189,12 @@ export class TimerService {
     await this.#indexer.close();
     await this.#dispatcher.stop();
     await this.#catchingUp;
-    await this.#checkpoints?.close();
+    try {
+      await this.#checkpoints?.close();
+    } catch (error) {
+      // Everything is in the log: the next start goes by the checkpoint before, or makes the index again.
+      this.#context.logger.warn(`The timer index could not be written at the end: ${String(error)}`);
+    }
     await this.#index.close();
   }
 
