@@ -202,9 +202,8 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       },
       { fileSystem: this.#fileSystem, clock: this.#clock, logger: this.#logger, activity: this.#activity },
     );
-    let running: RunningBroker | undefined;
+    const running = this.#wire(store);
     try {
-      running = this.#wire(store);
       await running.consume.start();
       await store.finishDeletions((topic) => running.consume.forgetTopic(topic));
       await running.transactions.start();
@@ -218,7 +217,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       this.#state = 'running';
     } catch (error) {
       // What kept it from starting says more than what a part that has not started may say of its end.
-      await (running === undefined ? store.close() : this.#stop(running).catch(() => undefined));
+      await this.#stop(running).catch(() => undefined);
       throw error;
     }
   }
