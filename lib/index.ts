@@ -23,6 +23,7 @@ export {
   type MessageHeaders,
   type PayloadType,
 } from './converter/index.js';
+export { RocketAdmin } from './rocket.admin.js';
 export { RocketModule } from './rocket.module.js';
 export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
 export type { ConsumerOptions, ProducerOptions, RocketModuleOptions, RocketOptionsFactory } from './rocket.options.js';

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ListenerContainer, ListenerExplorer, ListenerMetadataAccessor } from './listener/index.js';
+import { RocketAdmin } from './rocket.admin.js';
 import { RocketDiscovery } from './rocket.discovery.js';
 import { RocketLifecycle } from './rocket.lifecycle.js';
 import { ConfigurableModuleClass, type RocketModuleAsyncOptions } from './rocket.module-definition.js';
@@ -39,9 +40,10 @@ import {
     TransactionSender,
     TransactionChecks,
     RocketTemplate,
+    RocketAdmin,
     RocketLifecycle,
   ],
-  exports: [RocketTemplate, getRocketTemplateToken(), ROCKET_ENGINE, ROCKET_CONVERTER],
+  exports: [RocketTemplate, RocketAdmin, getRocketTemplateToken(), ROCKET_ENGINE, ROCKET_CONVERTER],
 })
 export class RocketModule extends ConfigurableModuleClass {
   /** Every option has a default: `forRoot()` alone keeps a store in `./rocket-store`. */
