@@ -50,6 +50,7 @@ const house: FloorPlan = {
     'lib/health': [SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/instrument': [SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/testing': ['lib', ...NEST_SIDE, SHARED, ENGINE_DOOR, 'lib/errors'],
+    'lib/schematics': [],
     'lib/engine': [...ENGINE_ROOMS, 'lib/errors'],
     'lib/engine/produce': SERVICE_OF_BROKER,
     'lib/engine/consume': SERVICE_OF_BROKER,

@@ -18,6 +18,10 @@ try {
     const app = newApp(`nest-${nest}`, tarball, nest);
     await check(`the first program of README.md runs in a new app of Nest ${nest}`, () => runFirstProgram(app));
     if (nest === '12') await check('the program of docs/engine.md runs', () => runEngineProgram(app));
+    const kind = nest === '12' ? 'an ES module' : 'CommonJS';
+    await check(`"nest add" gives a new app of Nest ${nest} (${kind}) a listener that runs`, () =>
+      runAdded(tarball, nest),
+    );
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -107,6 +111,30 @@ async function runFirstProgram(directory) {
   if (existsSync(join(directory, 'rocket-store', 'abort'))) throw new Error('the store was not closed cleanly');
 }
 
+/** As `nest new`, `npm install nestjs-rocket` and `nest add nestjs-rocket` leave it, but for one line that sends. */
+async function runAdded(tarball, nest) {
+  const name = `added-${nest}`;
+  const directory = join(work, name);
+  const create = ['--yes', `@nestjs/cli@${nest}`, 'new', name, '--skip-git', '--skip-install', '--package-manager=npm'];
+  execFileSync('npx', create, { cwd: work, stdio: ['ignore', 'pipe', 'pipe'] });
+  npm(directory, 'install', tarball.path, 'class-transformer');
+  execFileSync('npx', ['nest', 'add', 'nestjs-rocket', '--skip-install'], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const main = join(directory, 'src/main.ts');
+  const text = readFileSync(main, 'utf8').replace(
+    /(await app\.listen\([^;]*;)/,
+    "$1\n  await app.get(RocketTemplate).convertAndSend('hello', '2333');",
+  );
+  writeFileSync(main, `import { RocketTemplate } from 'nestjs-rocket';\n${text}`);
+  execFileSync('npx', ['nest', 'build'], { cwd: directory, stdio: 'pipe' });
+  const app = start(directory, 'dist/main.js', { PORT: String(await freePort()) });
+  await app.printed('received 2333');
+  app.process.kill('SIGTERM');
+  await app.ended;
+}
+
 async function runEngineProgram(directory) {
   const program = codeBlock('docs/engine.md', 'js');
   const lines = program.trimEnd().split('\n').length;
@@ -118,8 +146,8 @@ async function runEngineProgram(directory) {
   if (run.process.exitCode !== 0) throw new Error(`it ended with ${run.process.exitCode}: ${run.output()}`);
 }
 
-function start(directory, file) {
-  const child = spawn(process.execPath, [file], { cwd: directory });
+function start(directory, file, environment = {}) {
+  const child = spawn(process.execPath, [file], { cwd: directory, env: { ...process.env, ...environment } });
   let output = '';
   const onOutput = [];
   for (const stream of [child.stdout, child.stderr]) {
