@@ -14,8 +14,8 @@ export interface ScanEnd {
 export interface ScanLimits {
   /** The start of a record; the scan ends there. Default: the end of the log. */
   readonly untilOffset?: number;
-  /** Awaited now and then, for those who gather what they are told. */
-  readonly afterBlock?: () => MaybePromise<void>;
+  /** Awaited now and then, for those who gather what they are told. Everything before `offset` has been read. */
+  readonly afterBlock?: (offset: number) => MaybePromise<void>;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function scanLog(
       }
       break;
     }
-    await afterBlock?.();
+    await afterBlock?.(offset);
   }
   return { offset, reason: undefined };
 }

@@ -26,6 +26,7 @@ import { LogMessageStore } from './message-store.js';
 import { RecordEncoder } from './record-encoder.js';
 import { chooseScanStart, recoverLog } from './recovery.js';
 import { Retention, type RetentionOptions } from './retention.js';
+import { ScanProgress } from './scan-progress.js';
 import { SegmentFiles } from './segment-files.js';
 import { StoreOwner } from './store-owner.js';
 import { SubscriptionGroupConfigTable } from './subscription-group-config-table.js';
@@ -145,7 +146,13 @@ async function openOwnedStore(
     wasClosedCleanly: owner.wasClosedCleanly,
   });
   const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs), keyIndex, deletedTopics);
-  const limits: ScanLimits = { afterBlock: () => keyIndex?.relieve() };
+  const progress = new ScanProgress(clock, logger);
+  const limits: ScanLimits = {
+    afterBlock: (offset) => {
+      progress.reached(offset, segments.endOffset);
+      return keyIndex?.relieve();
+    },
+  };
   if (missingFrom !== undefined && missingFrom < scanStart) {
     const missingBytes = scanStart - missingFrom;
     if (missingBytes > LONG_SCAN_BYTES) logger.log(`The key index is made again from ${missingBytes} bytes of the log`);

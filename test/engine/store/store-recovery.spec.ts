@@ -78,6 +78,23 @@ describe('a store that is opened again', () => {
     expect(await bodiesOf(await open('a'))).toEqual(numbers(0, 100));
   });
 
+  it('says how far it is while the log is read again for long', async () => {
+    const first = await open('a', { mappedFileSizeCommitLogBytes: 8 * 1024 * 1024 });
+    for (let i = 0; i < 10; i++) await first.messages.append(testDraft(Buffer.alloc(1024 * 1024, `${i}`)));
+    await first.close();
+    await rm(join(directory.path, 'a', 'consumequeue'), { recursive: true });
+    const lines: string[] = [];
+    const logger = { debug() {}, log: (line: string) => void lines.push(line), warn() {}, error() {} };
+    const clock = new ManualClock();
+    // Each look at the time takes six seconds, as if the disk were slow.
+    clock.monotonicMs = () => (lookedMs += 6000);
+    let lookedMs = 0;
+    await open('a', { clock, logger, mappedFileSizeCommitLogBytes: 8 * 1024 * 1024 });
+    const reports = lines.filter((line) => line.includes('is being read again'));
+    expect(reports.length).toBeGreaterThan(1);
+    expect(reports.at(-1)).toMatch(/for \d+ s: at \d+ of at most 16 MiB/);
+  });
+
   it('makes consume queues again that are shorter than the checkpoint says', async () => {
     const first = await open('a');
     await append(first, numbers(0, 40));
