@@ -113,3 +113,31 @@ describe('a transfer by another bank', () => {
     expect((await shop.post('/transfers', { transferId: 'T1', amount: 1 })).status).toBe(409);
   });
 });
+
+describe('the search for messages', () => {
+  it('finds them by their key, whoever has consumed them', async () => {
+    await shop.post('/messages', { topic: 'nobody-listens', tag: 'TagA', keys: ['k1', 'k2'], payload: { n: 1 } });
+    await shop.post('/messages', { topic: 'nobody-listens', keys: 'k2', payload: 'text' });
+    const found = async (key: string): Promise<unknown> =>
+      (await shop.get(`/messages?topic=nobody-listens&key=${key}`)).body;
+    const first = { topic: 'nobody-listens', tag: 'TagA', keys: 'k1 k2', payload: { n: 1 } };
+    await eventually(SOON_MS, async () => {
+      expect(await found('k1')).toMatchObject([first]);
+      expect(await found('k2')).toMatchObject([first, { keys: 'k2', payload: 'text' }]);
+    });
+    expect(await found('k3')).toEqual([]);
+  });
+
+  it.each([
+    ['/messages', /^topic must be given once/],
+    ['/messages?topic=nobody-listens', /^key must be given once/],
+    ['/messages?topic=nobody-listens&key=a%20b', /key/],
+    ['/messages?topic=no-such-topic&key=a', /no-such-topic/],
+    ['/messages?topic=a%20b&key=a', /a b/],
+  ])('GET %s is answered with 400 and a sentence', async (path, sentence) => {
+    expect(await shop.get(path)).toMatchObject({
+      status: 400,
+      body: { message: expect.stringMatching(sentence) as unknown },
+    });
+  });
+});

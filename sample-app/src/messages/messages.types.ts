@@ -26,6 +26,26 @@ export class MessageRequest {
   readonly delayLevel?: number;
 }
 
+/** A message as the broker has it. */
+export interface FoundMessage {
+  readonly msgId: string;
+  readonly topic: string;
+  readonly tag: string | null;
+  readonly keys: string | null;
+  readonly queueId: number;
+  readonly queueOffset: number;
+  readonly storedAt: string;
+  readonly payload: unknown;
+}
+
+export class MessageSearch {
+  @IsString({ message: 'topic must be given once' })
+  readonly topic!: string;
+
+  @IsString({ message: 'key must be given once' })
+  readonly key!: string;
+}
+
 function isKeys(value: unknown): boolean {
   return typeof value === 'string' || (Array.isArray(value) && value.every((key) => typeof key === 'string'));
 }

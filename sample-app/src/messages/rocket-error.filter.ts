@@ -9,6 +9,7 @@ const STATUS_OF_CODE: ReadonlyMap<string, HttpStatus> = new Map([
   ['NAME_ILLEGAL', HttpStatus.BAD_REQUEST],
   ['PAYLOAD_ILLEGAL', HttpStatus.BAD_REQUEST],
   ['NO_PERMISSION', HttpStatus.BAD_REQUEST],
+  ['INVALID_OPTION', HttpStatus.BAD_REQUEST],
   ['TOPIC_NOT_EXIST', HttpStatus.BAD_REQUEST],
   ['DISK_FULL', HttpStatus.SERVICE_UNAVAILABLE],
   ['STORE_CLOSED', HttpStatus.SERVICE_UNAVAILABLE],

@@ -1,5 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { ROCKET_ENGINE, type EmbeddedBroker } from 'nestjs-rocket';
+import { Injectable } from '@nestjs/common';
+import { RocketAdmin } from 'nestjs-rocket';
 
 export interface Overview {
   /** Messages that wait for a time: retries and delayed ones. */
@@ -12,10 +12,10 @@ export interface Overview {
 /** What waits in the broker, for people to look at. */
 @Injectable()
 export class OverviewService {
-  constructor(@Inject(ROCKET_ENGINE) private readonly broker: EmbeddedBroker) {}
+  constructor(private readonly admin: RocketAdmin) {}
 
   async overview(): Promise<Overview> {
-    const { delays, transactions, groups } = this.broker.admin;
+    const { delays, transactions, groups } = this.admin;
     const levels = await delays.levels();
     const waiting = levels.filter(({ pending }) => pending > 0);
     return {
@@ -32,7 +32,7 @@ export class OverviewService {
   }
 
   async #group(group: string): Promise<Overview['groups'][number]> {
-    const { groups, deadLetters } = this.broker.admin;
+    const { groups, deadLetters } = this.admin;
     const [{ totalLag }, { maxOffset }] = await Promise.all([
       groups.lag(group),
       deadLetters.list(group, { maxCount: 1 }),
