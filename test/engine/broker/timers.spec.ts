@@ -24,7 +24,7 @@ class TimedBroker {
   constructor(fileSystem: FileSystem, path: string, options: BrokerOptions) {
     this.#fileSystem = fileSystem;
     // Small files: a restart need not make large ones.
-    this.#options = { store: { path, maxHashSlotNum: 1024, maxIndexNum: 4096 }, ...options };
+    this.#options = { ...options, store: { path, maxHashSlotNum: 1024, maxIndexNum: 4096, ...options.store } };
   }
 
   async open(): Promise<void> {

@@ -222,6 +222,33 @@ describe('A timer message', () => {
     await harness.close();
   });
 
+  it('keeps the log from its record on, whether the index knows it already or not', async () => {
+    let pulling: Promise<void> = Promise.resolve();
+    let harness = await TimerHarness.open({ beforePull: () => pulling });
+    expect(await harness.timers.oldestPending()).toBeUndefined();
+    const startMs = harness.clock.now();
+    await harness.send('orders', 'x', startMs);
+    await sendAll(harness, [startMs + 5000, startMs + 10_000, startMs + 9000]);
+    const records = await harness.messages('rmq_sys_wheel_timer');
+    const offsets = records.map(({ commitLogOffset }) => commitLogOffset);
+    expect(await harness.timers.oldestPending()).toBe(offsets[0]);
+    await harness.advance(6000);
+    expect(await harness.timers.oldestPending()).toBe(offsets[1]);
+    harness = await TimerHarness.open(reuse(await harness.close().then(() => harness)));
+    expect(await harness.timers.oldestPending()).toBe(offsets[1]);
+    await harness.advance(4000);
+    expect(await harness.timers.oldestPending()).toBeUndefined();
+    let release!: () => void;
+    pulling = new Promise((resolve) => {
+      release = resolve;
+    });
+    await harness.send('orders', 'y', harness.clock.now() + 1000);
+    const [last] = (await harness.messages('rmq_sys_wheel_timer')).slice(-1);
+    expect(await harness.timers.oldestPending()).toBe(last!.commitLogOffset);
+    release();
+    await harness.close();
+  });
+
   it('keeps its time when the wall clock goes back or forward', async () => {
     const harness = await TimerHarness.open();
     const startMs = harness.clock.now();

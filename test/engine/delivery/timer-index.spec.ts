@@ -280,6 +280,28 @@ describe('An index that is not there, or not ours,', () => {
     await harness.close();
   });
 
+  it('is made again twice in one second without delivering anything twice', async () => {
+    let harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    await harness.send('orders', 'early', startMs + 28);
+    await harness.send('orders', 'late', startMs + 1000);
+    for (const name of ['timerlog', 'timerwheel']) {
+      await harness.advance(50);
+      await harness.close();
+      await removeTimerFiles(harness, name);
+      harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+      await harness.settle();
+    }
+    await harness.send('orders', 'overdue', startMs + 101);
+    await harness.advance(1);
+    await harness.close();
+    await removeTimerFiles(harness, 'timerwheel');
+    harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+    await harness.advance(2000);
+    expect((await harness.delivered('orders')).map(({ body }) => body)).toEqual(['early', 'overdue', 'late']);
+    await harness.close();
+  });
+
   it('is made again by a recall that meets the damage', async () => {
     let harness = await TimerHarness.open();
     const dueMs = harness.clock.now() + 50_000;

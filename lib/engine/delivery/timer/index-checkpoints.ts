@@ -139,6 +139,7 @@ export class IndexCheckpoints {
     const endPosition = log.endPosition;
     const first = this.#index.firstSlot();
     if (first === undefined) return endPosition;
-    return Math.min(endPosition, await wheel.oldestPosition(first, this.#index.lastSlot));
+    const oldest = await wheel.oldestUnit(first, this.#index.lastSlot);
+    return Math.min(endPosition, oldest?.position ?? 0);
   }
 }

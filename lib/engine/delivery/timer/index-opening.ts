@@ -12,6 +12,8 @@ export interface Rebuild {
   readonly untilOffset: number;
   /** True for a record before {@link untilOffset} that was delivered, or put back into the timer topic. */
   readonly isDone: (dueMs: number, storedMs: number, physicalOffset: number) => boolean;
+  /** The same for the index to go on with; undefined when that is not known. */
+  readonly done: DoneUpTo | undefined;
 }
 
 export interface OpenedIndex {
@@ -67,6 +69,7 @@ async function faultOf(
       index.restore(firstSec, own.lastSlotSec);
     }
     index.restoreProgress(own.partSlots);
+    if (own.rollWindowMs === index.rollWindowMs) index.restoreDone(own.done);
     await log.cutTail();
     return undefined;
   } catch (error) {
@@ -129,21 +132,22 @@ function rebuildFrom(
   // Without our check sum, a time that is no whole second is taken for damage.
   const isTrusted = checkpoint?.own !== undefined || (checkpoint?.readMs ?? 0) % SLOT_MS === 0;
   if (checkpoint === undefined || !isTrusted || checkpoint.readMs > nowMs + MAX_CLOCK_SKEW_MS) {
-    return { reason, untilOffset: 0, isDone: () => false };
+    return { reason, untilOffset: 0, isDone: () => false, done: undefined };
   }
   const { own, readMs, queueOffset: untilOffset } = checkpoint;
   if (own === undefined || own.rollWindowMs !== index.rollWindowMs) {
     // Where the others look at a record before it is due is not known here, so only what was due is surely done.
     const doneMs = own === undefined ? readMs : own.done.lookMs - 1;
-    return { reason, untilOffset, isDone: (dueMs) => dueMs <= doneMs };
+    return { reason, untilOffset, isDone: (dueMs) => dueMs <= doneMs, done: undefined };
   }
-  return { reason, untilOffset, isDone: isDoneUpTo(own.done, index.rollWindowMs) };
+  return ownRebuild(reason, untilOffset, own.done, index.rollWindowMs);
 }
 
-/** Tells what an index of ours is done with. */
-export function isDoneUpTo(done: DoneUpTo, rollWindowMs: number): Rebuild['isDone'] {
-  return (dueMs, storedMs, physicalOffset) => {
+/** For an index of ours that was done with everything up to `done`. */
+export function ownRebuild(reason: string, untilOffset: number, done: DoneUpTo, rollWindowMs: number): Rebuild {
+  const isDone: Rebuild['isDone'] = (dueMs, storedMs, physicalOffset) => {
     const lookMs = lookTimeMs(dueMs, storedMs, rollWindowMs);
     return lookMs < done.lookMs || (lookMs === done.lookMs && physicalOffset <= done.physicalOffset);
   };
+  return { reason, untilOffset, isDone, done };
 }

@@ -1,10 +1,11 @@
+import { StoreCorruptError } from '../../../errors/index.js';
 import type { FileSystem } from '../../types/index.js';
 import { PendingCounts } from './pending-counts.js';
 import type { DoneUpTo, SlotProgress } from './timer-checkpoint.js';
 import { TimerLog } from './timer-log.js';
 import type { TimerOptions } from './timer-options.js';
 import { slotEndMs, slotOf, slotStartMs } from './timer-time.js';
-import { UnitMagic, writeUnit, type TimerUnit } from './timer-unit.js';
+import { UnitMagic, unitPhysicalOffset, writeUnit, type TimerUnit } from './timer-unit.js';
 import { TimerWheel, WHEEL_SLOTS } from './timer-wheel.js';
 
 /** Where the index keeps its files. */
@@ -51,6 +52,8 @@ export class TimerIndex {
   #firstSec = Infinity;
   #lastSec = -Infinity;
   readonly #states = new Map<number, SlotState>();
+  /** What was done when the index was opened, or made again. The slots know less: their progress goes with them. */
+  #wasDone: DoneUpTo | undefined;
   #onChange: () => void = () => undefined;
 
   constructor({ fileSystem, path }: TimerFiles, options: TimerOptions) {
@@ -78,6 +81,17 @@ export class TimerIndex {
     for (const { slotSec, hasLate, ...delivered } of partSlots) {
       this.#states.set(slotSec, { takenMs: delivered.dueMs - slotStartMs(slotSec), delivered, hasLate });
     }
+  }
+
+  /** Says that what was put into the index before is done up to there. */
+  restoreDone(done: DoneUpTo): void {
+    this.#wasDone = done;
+  }
+
+  /** Says that a timer is in the index that is not done. */
+  onPending(lookMs: number, physicalOffset: number): void {
+    // It came after others that were due later.
+    if (this.#wasDone !== undefined && !isBefore(this.#wasDone, { lookMs, physicalOffset })) this.#wasDone = undefined;
   }
 
   /** The first slot that holds timers. */
@@ -180,6 +194,11 @@ export class TimerIndex {
 
   /** Up to where everything is delivered, or put back. */
   doneUpTo(nowMs: number): DoneUpTo {
+    const done = this.#doneBySlots(nowMs);
+    return this.#wasDone !== undefined && isBefore(done, this.#wasDone) ? this.#wasDone : done;
+  }
+
+  #doneBySlots(nowMs: number): DoneUpTo {
     const first = this.firstSlot();
     const allUntil = (lookMs: number): DoneUpTo => ({ lookMs, physicalOffset: Number.MAX_SAFE_INTEGER });
     if (first === undefined || slotStartMs(first) >= nowMs) return allUntil(nowMs);
@@ -189,12 +208,34 @@ export class TimerIndex {
     return { lookMs: state.delivered.dueMs, physicalOffset: state.delivered.physicalOffset };
   }
 
+  /**
+   * Commit log offset before which no pending record lies: units stand in the order of their records. Undefined when none is pending, 0 when the index is
+   * damaged.
+   */
+  async oldestRecord(): Promise<number | undefined> {
+    const first = this.firstSlot();
+    if (first === undefined) return undefined;
+    const oldest = await this.wheel.oldestUnit(first, this.lastSlot);
+    if (oldest === undefined) return 0;
+    let physicalOffset = 0;
+    try {
+      await this.log.walk(oldest.slotSec, oldest.position, (bytes, at) => {
+        physicalOffset = unitPhysicalOffset(bytes, at);
+        return false;
+      });
+    } catch (error) {
+      if (!(error instanceof StoreCorruptError)) throw error;
+    }
+    return physicalOffset;
+  }
+
   /** Forgets everything, on disk as well. */
   async clear(): Promise<void> {
     await this.log.clear();
     await this.wheel.clear();
     this.counts.clear();
     this.#states.clear();
+    this.#wasDone = undefined;
     this.#firstSec = Infinity;
     this.#lastSec = -Infinity;
   }
@@ -203,4 +244,8 @@ export class TimerIndex {
     await this.log.close();
     await this.wheel.close();
   }
+}
+
+function isBefore(a: DoneUpTo, b: DoneUpTo): boolean {
+  return a.lookMs < b.lookMs || (a.lookMs === b.lookMs && a.physicalOffset < b.physicalOffset);
 }

@@ -227,6 +227,7 @@ export class TimerIndexer {
     if (!this.#index.hasRoomFor(place)) return false;
     const magic = lookMs < facts.dueMs ? UnitMagic.DEFAULT | UnitMagic.ROLL : UnitMagic.DEFAULT;
     this.#index.add(unitOf(record, facts, place, magic, false), nowMs);
+    this.#index.onPending(lookMs, physicalOffset);
     this.#dispatcher.onAdded(place, physicalOffset, sizeBytes);
     // One that was put back is counted already, except where the counts are made again.
     if (wasIndexed || facts.rollTimes === 0) this.#index.counts.add(facts.realTopic, 1);

@@ -1,7 +1,7 @@
 import { StoreClosedError } from '../../../errors/index.js';
 import { TIMER_TOPIC, type RecordDraft, type ServiceContext } from '../../types/index.js';
 import { IndexCheckpoints } from './index-checkpoints.js';
-import { isDoneUpTo, openIndex, type Rebuild } from './index-opening.js';
+import { openIndex, ownRebuild, type Rebuild } from './index-opening.js';
 import type { PendingTimers } from './pending-counts.js';
 import { recallHandleOf } from './recall-handle.js';
 import { isIndexDamage, TimerDelivery } from './timer-delivery.js';
@@ -79,7 +79,7 @@ export class TimerService {
     );
     await this.#checkpoints.hold();
     if (rebuild !== undefined) {
-      await this.#clearIndex();
+      await this.#clearIndex(rebuild);
       if (range.maxOffset > 0) {
         logger.warn(`The timer index is made again from the log: ${rebuild.reason}`);
         this.#checkpoints.markDirty();
@@ -146,6 +146,13 @@ export class TimerService {
   /** Messages that wait, in total and by the topic that they go to. */
   get pending(): PendingTimers {
     return this.#index.counts.pending;
+  }
+
+  /** Where the log may not be cut off: no pending message's record lies before this offset. Undefined: none is pending. */
+  async oldestPending(): Promise<number | undefined> {
+    const [notIndexed] = await this.#context.store.entries(TIMER_TOPIC, 0, this.#index.queueOffset, 1);
+    const indexed = await this.#index.oldestRecord();
+    return indexed ?? notIndexed?.physicalOffset;
   }
 
   get statistics(): TimerStatistics {
@@ -244,19 +251,20 @@ export class TimerService {
     const { clock, logger } = this.#context;
     try {
       await Promise.all([this.#indexer.stop(), this.#dispatcher.stop(), this.#checkpoints?.hold()]);
-      const untilOffset = this.#index.queueOffset;
-      const isDone = isDoneUpTo(this.#index.doneUpTo(clock.now()), this.#index.rollWindowMs);
-      await this.#clearIndex();
+      const { queueOffset, rollWindowMs } = this.#index;
+      const rebuild = ownRebuild(reason, queueOffset, this.#index.doneUpTo(clock.now()), rollWindowMs);
+      await this.#clearIndex(rebuild);
       this.#checkpoints?.markDirty();
-      if (this.#state === 'running') this.#catchUp({ reason, untilOffset, isDone });
+      if (this.#state === 'running') this.#catchUp(rebuild);
     } catch (failure) {
       logger.error(`The timer index could not be made again; the next start will do it: ${String(failure)}`);
     }
   }
 
-  async #clearIndex(): Promise<void> {
+  async #clearIndex({ done }: Rebuild): Promise<void> {
     this.#dispatcher.clear();
     await this.#index.clear();
+    if (done !== undefined) this.#index.restoreDone(done);
     this.#index.queueOffset = this.#context.store.queueRange(TIMER_TOPIC, 0).minOffset;
   }
 

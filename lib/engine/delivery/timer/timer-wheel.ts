@@ -162,13 +162,13 @@ export class TimerWheel {
     }
   }
 
-  /** Position of the oldest unit of all filled slots from `fromSec` to `toSec`; 0 when a slot can not be read. */
-  async oldestPosition(fromSec: number, toSec: number): Promise<number> {
-    let oldest = Infinity;
-    const isSound = await this.#scan(fromSec, toSec, (slotSec, { firstPosition }) => {
-      if (this.#bits.has(slotSec)) oldest = Math.min(oldest, firstPosition);
+  /** The oldest unit of all filled slots from `fromSec` to `toSec`; undefined when there is none, or a slot can not be read. */
+  async oldestUnit(fromSec: number, toSec: number): Promise<{ slotSec: number; position: number } | undefined> {
+    let oldest: { slotSec: number; position: number } | undefined;
+    const isSound = await this.#scan(fromSec, toSec, (slotSec, { firstPosition: position }) => {
+      if (this.#bits.has(slotSec) && position < (oldest?.position ?? Infinity)) oldest = { slotSec, position };
     });
-    return isSound ? oldest : 0;
+    return isSound ? oldest : undefined;
   }
 
   /** Empties the wheel, file and all. The caller sees to it that nobody uses it. */
