@@ -1,4 +1,4 @@
-import { StoreClosedError } from '../errors/index.js';
+import { DiskFullError, StateWriteFailedError, StoreClosedError } from '../errors/index.js';
 import { ActivityCount } from './activity-count.js';
 import { BrokerAdmin } from './admin/index.js';
 import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './broker-options.js';
@@ -15,7 +15,14 @@ import {
 } from './io/index.js';
 import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
 import { PullService } from './pull/index.js';
-import { checkGroupName, checkTopicName, offsetMessageIds, openStore, type OpenStore } from './store/index.js';
+import {
+  asUnusable,
+  checkGroupName,
+  checkTopicName,
+  offsetMessageIds,
+  openStore,
+  type OpenStore,
+} from './store/index.js';
 import { withSubscribeDefaults } from './subscribe-options.js';
 import { TransactionService } from './transaction/index.js';
 import type {
@@ -105,6 +112,11 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#starting;
   }
 
+  /**
+   * Ends consumption, brings everything to the disk and gives the store free, also when it fails. A second call waits for the first.
+   *
+   * @throws StoreCloseFailedError something could not be written; the next start recovers the store
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -219,7 +231,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     } catch (error) {
       // What kept it from starting says more than what a part that has not started may say of its end.
       await this.#stop(running).catch(() => undefined);
-      throw error;
+      throw asUnusable(error, this.options.store.path);
     }
   }
 
@@ -331,20 +343,23 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
   /**
    * Retention first, so that it takes nothing away that is read at the end; then consumers, so that nothing is handled twice for want of an offset; the store
    * last, and in any case: else its lock would outlive the broker.
-   *
-   * @throws the first failure
    */
   async #stop(running: RunningBroker): Promise<void> {
     const { pull, consume, delay, timers, transactions, producer, requests, store } = running;
     const failures: unknown[] = [];
-    for (const part of [store.retention, pull, consume, delay, timers, transactions, producer, requests, store]) {
+    for (const part of [store.retention, pull, consume, delay, timers, transactions, producer, requests]) {
       try {
         await part.close();
       } catch (error) {
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw failures[0];
+    await store.close();
+    // What a part could not write the store has written by now, or it would have said so.
+    const isWritten = (error: unknown): boolean =>
+      error instanceof StateWriteFailedError || error instanceof DiskFullError;
+    const failure = failures.find((error) => !isWritten(error));
+    if (failure !== undefined) throw failure;
   }
 
   #refuse(operation: string): Promise<never> {

@@ -60,3 +60,19 @@ export class DiskFullError extends defineError<{
     `The disk that holds the store at "${path}" is full` +
     (usedPercent === undefined ? '.' : ` (${usedPercent} % used, limit ${limitPercent} %, ${freeBytes} bytes free).`),
 }) {}
+
+export class StateWriteFailedError extends defineError<{ file: string; reason: string }>({
+  code: 'STATE_WRITE_FAILED',
+  meaning:
+    'A file of the store beside the commit log, such as the table of topics or of offsets, could not be written. Its last version is on disk as it was.',
+  remedy: 'Mend the disk, and try again.',
+  message: ({ file, reason }) => `The store could not write "${file}": ${reason}.`,
+}) {}
+
+export class StoreCloseFailedError extends defineError<{ path: string; reason: string }>({
+  code: 'STORE_CLOSE_FAILED',
+  meaning:
+    'The broker is closed and the store is free, but not all of it could be brought to the disk. What was acknowledged is in the commit log; handled messages may come again.',
+  remedy: 'Make room on the disk or mend it before the next start, which recovers the store as after a crash.',
+  message: ({ path, reason }) => `The store at "${path}" could not be closed cleanly: ${reason}.`,
+}) {}

@@ -1,6 +1,6 @@
 import type { MessageExt, SendResult } from '../../lib/engine/types/index.js';
 import { GROUPS, isFor, type GroupPlan } from './consumer-plan.js';
-import { idOf, mustBeDelivered, type MessageKind, type SentMessage } from './sent-message.js';
+import { idOf, mustBeDelivered, mustBeStored, type MessageKind, type SentMessage } from './sent-message.js';
 
 /** Refusals that promise that the message is not stored. */
 const SURELY_NOT_STORED = new Set(['DISK_FULL', 'MESSAGE_TOO_LARGE', 'STORE_CLOSED']);
@@ -56,6 +56,9 @@ export class Model {
       commitAsked: false,
       committed: false,
       rolledBack: false,
+      isSynced: false,
+      mayBeLost: false,
+      isExcused: false,
     };
     this.#messages.set(sent.id, sent);
     return sent;
@@ -91,6 +94,19 @@ export class Model {
 
   isDone(group: string, id: string): boolean {
     return this.#deliveries.get(group)?.get(id)?.done ?? false;
+  }
+
+  /** ASYNC_FLUSH: all that was acknowledged so far has been synced by now. @param acknowledged those messages */
+  synced(acknowledged: readonly SentMessage[]): void {
+    for (const message of acknowledged) message.isSynced = true;
+  }
+
+  /** ASYNC_FLUSH: the machine stopped. */
+  powerCutWithoutSync(): void {
+    for (const message of this.#messages.values()) {
+      if (!message.isSynced) message.mayBeLost = true;
+      message.isExcused = true;
+    }
   }
 
   /** What is wrong with handing this message to this group now; empty when nothing is. */
@@ -148,7 +164,8 @@ export class Model {
     for (const other of this.#messages.values()) {
       const isEarlier =
         other.kind === 'normal' &&
-        other.waitsForDisk &&
+        mustBeStored(other) &&
+        !other.isExcused &&
         other.topic === sent.topic &&
         other.queueId === message.queueId &&
         other.queueOffset !== undefined &&

@@ -32,6 +32,12 @@ export interface SentMessage {
   /** The commit was acknowledged. */
   committed: boolean;
   rolledBack: boolean;
+  /** Under ASYNC_FLUSH: the time since the acknowledgement was long enough for a sync. */
+  isSynced: boolean;
+  /** Under ASYNC_FLUSH a power cut came before the sync: the acknowledgement does not hold for it. */
+  mayBeLost: boolean;
+  /** Under ASYNC_FLUSH a power cut came: of what was done for the message since, such as a retry, parts may be lost. */
+  isExcused: boolean;
 }
 
 export function idOf(body: Uint8Array): string {
@@ -39,12 +45,14 @@ export function idOf(body: Uint8Array): string {
   return Buffer.from(body.subarray(0, end < 0 ? 64 : end)).toString('latin1');
 }
 
-/** An acknowledgement that no crash may take back. */
+/** An acknowledgement that holds. */
 export function mustBeStored(message: SentMessage): boolean {
-  return message.answer === 'acknowledged' && message.waitsForDisk;
+  return message.answer === 'acknowledged' && message.waitsForDisk && !message.mayBeLost;
 }
 
 /** In the end every consumer of its topic must have had it. */
 export function mustBeDelivered(message: SentMessage): boolean {
-  return mustBeStored(message) && (message.kind !== 'transaction' || message.outcome === 'COMMIT');
+  return (
+    mustBeStored(message) && !message.isExcused && (message.kind !== 'transaction' || message.outcome === 'COMMIT')
+  );
 }

@@ -9,17 +9,36 @@ const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX';
 const HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC';
 const SET_ASIDE_TOPIC = 'TRANS_CHECK_MAX_TIME_TOPIC';
 
+/** How much of what was acknowledged must be there. */
+export interface Strictness {
+  /** False: the machine stopped under ASYNC_FLUSH, and what was not synced yet may be lost. */
+  readonly unsyncedToo: boolean;
+  /** False: it once did so. Offsets are synced for themselves, and may lie past something, such as a retry, that was lost. */
+  readonly offsetsToo: boolean;
+  /** Nothing is under way any more. */
+  readonly atTheEnd: boolean;
+}
+
 /** Everything that is wrong with a store, given what its users were told. */
-export function faultsOfStore(model: Model, view: StoredView): string[] {
+export function faultsOfStore(model: Model, view: StoredView, strictness: Strictness): string[] {
   const places = new Places(view);
-  return [
+  const faults = [
     ...view.faults,
     ...view.queues.filter(({ topic }) => isUserTopic(topic)).flatMap((queue) => faultsOfQueue(model, queue)),
-    ...[...model.messages].filter(mustBeStored).flatMap((message) => faultsOfPromise(message, places)),
+    ...promisedMessages(model, strictness).flatMap((message) => faultsOfPromise(message, places, strictness)),
+  ];
+  if (!strictness.offsetsToo) return faults;
+  return [
+    ...faults,
     ...GROUPS.flatMap((plan) => faultsOfGroupOffsets(model, plan, view, places)),
     ...faultsOfDelayOffsets(view, places),
     ...faultsOfHalfOffset(model, view, places),
+    ...(strictness.atTheEnd ? GROUPS.flatMap((plan) => missingDeadLetters(model, plan, places)) : []),
   ];
+}
+
+export function promisedMessages(model: Model, { unsyncedToo }: Strictness): readonly SentMessage[] {
+  return [...model.messages].filter((message) => mustBeStored(message) && (unsyncedToo || message.isSynced));
 }
 
 /** Nothing invented, nothing changed, nothing visible that must not be, and the order in which it was sent. */
@@ -45,7 +64,7 @@ function faultsOfQueue(model: Model, { topic, queueId, records }: ViewedQueue): 
 }
 
 /** An acknowledged message is where it was said to be. */
-function faultsOfPromise(message: SentMessage, places: Places): string[] {
+function faultsOfPromise(message: SentMessage, places: Places, { unsyncedToo }: Strictness): string[] {
   const { id, kind, topic, queueId, queueOffset } = message;
   const visible = places.of(id, topic);
   if (kind === 'normal') {
@@ -56,7 +75,7 @@ function faultsOfPromise(message: SentMessage, places: Places): string[] {
   if (kind === 'delayed') {
     return places.of(id, SCHEDULE_TOPIC).length > 0 ? [] : [`${id} was acknowledged and waits nowhere`];
   }
-  if (message.committed) return [`${id} was committed and is not visible`];
+  if (message.committed && unsyncedToo && !message.isExcused) return [`${id} was committed and is not visible`];
   return places.of(id, HALF_TOPIC).length > 0 ? [] : [`half message ${id} was acknowledged and is not there`];
 }
 
@@ -117,6 +136,14 @@ function faultsOfHalfOffset(model: Model, view: StoredView, places: Places): str
       places.of(id, HALF_TOPIC).some((other) => other.queueOffset > half.queueOffset);
     return isDecided || isElsewhere ? [] : [`the half topic's offset is ${offset}, past ${id}, which is undecided`];
   });
+}
+
+/** What was given up is a dead letter. */
+function missingDeadLetters(model: Model, { group }: GroupPlan, places: Places): string[] {
+  return model
+    .givenUp(group)
+    .filter((id) => places.of(id, `%DLQ%${group}`).length === 0)
+    .map((id) => `${id} was given up by ${group} and is not among its dead letters`);
 }
 
 function isUserTopic(topic: string): boolean {

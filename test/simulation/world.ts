@@ -18,6 +18,15 @@ export interface Counts {
   checks: number;
 }
 
+/** What may go wrong in a simulation; with less, more can be asked of the broker. */
+export const PROFILES = {
+  /** Nothing: then no message comes twice. */
+  calm: { crashes: false, errors: false, restarts: false },
+  crashes: { crashes: true, errors: false, restarts: true },
+  errors: { crashes: false, errors: true, restarts: true },
+  all: { crashes: true, errors: true, restarts: true },
+} as const;
+
 /** What outlives a process: time, disk, chance, and what the users of the broker know. */
 export class World {
   readonly seed: number;
@@ -29,6 +38,10 @@ export class World {
   /** Decides about the disks of checks; on its own, so that a check more or less changes nothing else. */
   readonly checkRandom: Random;
   readonly brokerOptions: BrokerOptions;
+  readonly profile: (typeof PROFILES)[keyof typeof PROFILES];
+  readonly isAsync: boolean;
+  /** A machine stopped under ASYNC_FLUSH. */
+  hadLossyPowerCut = false;
   readonly counts: Counts = {
     steps: 0,
     sends: 0,
@@ -50,6 +63,8 @@ export class World {
     // A seed's fraction counts, so these are streams of their own.
     this.checkRandom = new SeededRandom(seed + 0.25);
     this.disk = new FaultyFileSystem({ random: new SeededRandom(seed + 0.5), clock: this.clock });
+    this.profile = PROFILES[this.oneOf(['calm', 'crashes', 'errors', 'all', 'all', 'all'] as const)];
+    this.isAsync = this.chance(25);
     this.brokerOptions = this.#chooseOptions();
   }
 
@@ -90,6 +105,7 @@ export class World {
     return {
       store: {
         path: '/data/store',
+        flushDiskType: this.isAsync ? 'ASYNC_FLUSH' : 'SYNC_FLUSH',
         mappedFileSizeCommitLogBytes: this.oneOf([8 * 1024, 16 * 1024, 64 * 1024]),
         consumeQueueFileEntries: this.oneOf([16, 64]),
         checkpointIntervalMs: this.oneOf([500, 5000]),

@@ -7,6 +7,7 @@ import { GroupConsumer } from './group-consumer.js';
 import { conflictBetween, signatureOf, type GroupSignature } from './group-signature.js';
 import { offsetsOf } from './member-offsets.js';
 import { Member } from './member.js';
+import { takeBackToEnds } from './offset-ends.js';
 import { OffsetStore } from './offset-store.js';
 import { resolveSpec, type ConsumerOptions, type ResolvedConsumerSpec } from './resolved-spec.js';
 import { SliceScheduler } from './slice-scheduler.js';
@@ -52,10 +53,12 @@ export class ConsumeService {
     this.#room = { store, topics, groups, clock, logger, gauge, scheduler, ...dependencies };
   }
 
-  /** Reads the offsets. */
+  /** Reads the offsets. To be called before anything is stored. */
   async start(): Promise<void> {
     await this.offsets.open();
     await this.#broadcastOffsets.open();
+    const { store, logger } = this.#room;
+    for (const offsets of [this.offsets, this.#broadcastOffsets]) await takeBackToEnds(offsets, store, logger);
     this.#state = 'running';
   }
 

@@ -29,6 +29,8 @@ export class DelayLevelService {
     // A table that became shorter leaves records in queues beyond it: those are delivered, too.
     const queueNums = Math.max(topic.writeQueueNums, this.#levels.maxLevel);
     this.#cursors = Array.from({ length: queueNums }, (_, queueId) => this.#cursor(queueId, offsets));
+    // One that was taken back must be so on the disk, before records come that get the numbers of lost ones.
+    await offsets.flush();
     this.#stopListening = store.onArrival(SCHEDULE_TOPIC, (queueId) => this.#cursors[queueId]?.wake());
     for (const cursor of this.#cursors) cursor.wake();
   }

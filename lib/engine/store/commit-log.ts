@@ -1,4 +1,5 @@
 import { DiskFullError, MessageTooLargeError, StoreClosedError, StoreWriteFailedError } from '../../errors/index.js';
+import { messageOf } from '../../errors/thrown.js';
 import type {
   Activity,
   AppendedRecord,
@@ -8,6 +9,7 @@ import type {
   RecordDraft,
   TimerHandle,
 } from '../types/index.js';
+import { isOutOfSpace } from './out-of-space.js';
 import type { LogTail } from './log-tail.js';
 import { encodeBlank, needsNextSegment, type RecordEncoder } from './record-encoder.js';
 import { BLANK_SIZE_BYTES } from './record-format.js';
@@ -267,9 +269,13 @@ export class CommitLog {
     this.#lastSegment = start;
   }
 
-  /** One sync at a time: whoever asks while one is under way must not go on before it has ended. */
   #datasync(): Promise<void> {
-    this.#lastSync = this.#lastSync.then(() => this.#syncDirtySegment());
+    return this.#inTurn(() => this.#syncDirtySegment());
+  }
+
+  /** One sync at a time: whoever asks while one is under way must not go on before it has ended. */
+  #inTurn(sync: () => Promise<void>): Promise<void> {
+    this.#lastSync = this.#lastSync.then(sync);
     return this.#lastSync;
   }
 
@@ -309,14 +315,22 @@ export class CommitLog {
       this.#endOffset = this.#visibleOffset;
       // From the back, so that each queue ends up at its lowest number.
       for (const record of lost.toReversed()) record.numbers.giveBackFrom(record.queueOffset);
-      // What got to the disk must not be found behind the records that come next.
-      await this.#segments.clearFrom(this.#visibleOffset);
-      // That has synced the file where the log goes on; one that it has removed must not be synced.
-      this.#dirtySegment = -1;
+      await this.#inTurn(() => this.#clearLost());
       this.#state = 'open';
     } catch {
       this.#fail(error, 'write');
     }
+  }
+
+  /**
+   * What got to the disk must not be found behind the records that come next. This syncs what is left, and it takes its turn among the syncs: until it has ended nobody
+   * may be told that all is synced.
+   */
+  async #clearLost(): Promise<void> {
+    await this.#segments.clearFrom(this.#visibleOffset);
+    // The segment that was written last may be gone.
+    this.#dirtySegment = -1;
+    this.#lastSegment = -1;
   }
 
   #fail(error: unknown, operation: 'write' | 'sync'): void {
@@ -329,9 +343,8 @@ export class CommitLog {
   }
 
   #asWriteError(error: unknown): unknown {
-    const code = codeOf(error);
     const { directory } = this.#segments;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return new DiskFullError({ path: directory }, error);
+    if (isOutOfSpace(error)) return new DiskFullError({ path: directory }, error);
     return new StoreWriteFailedError({ file: directory, operation: 'write', reason: messageOf(error) }, error);
   }
 
@@ -372,12 +385,4 @@ export class CommitLog {
         .finally(done);
     }, ASYNC_FLUSH_INTERVAL_MS);
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

@@ -1,4 +1,5 @@
-import { StoreClosedError, StoreCorruptError } from '../../errors/index.js';
+import { DiskFullError, StateWriteFailedError, StoreClosedError, StoreCorruptError } from '../../errors/index.js';
+import { messageOf } from '../../errors/thrown.js';
 import type {
   Activity,
   Clock,
@@ -8,6 +9,7 @@ import type {
   StateFile,
   TimerHandle,
 } from '../types/index.js';
+import { isOutOfSpace } from './out-of-space.js';
 import { makeDurableDirectory } from './durable-directory.js';
 import { parseLenientJson } from './lenient-json.js';
 
@@ -108,6 +110,7 @@ class ConfigFile implements StateFile {
     }, this.#options.flushIntervalMs);
   }
 
+  /** @throws DiskFullError, StateWriteFailedError */
   flush(): Promise<void> {
     const done = this.#environment.activity.begin();
     const run = this.#writing.then(() => this.#write()).finally(done);
@@ -135,8 +138,13 @@ class ConfigFile implements StateFile {
       this.#written = text;
     } catch (error) {
       this.#dirty = true;
-      throw error;
+      throw this.#asWriteError(error);
     }
+  }
+
+  #asWriteError(error: unknown): Error {
+    if (isOutOfSpace(error)) return new DiskFullError({ path: this.#directory }, error);
+    return new StateWriteFailedError({ file: this.#path, reason: messageOf(error) }, error);
   }
 
   /** By way of a second file, so that there is a whole one at every moment. */

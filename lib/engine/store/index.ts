@@ -1,4 +1,5 @@
 export { openStore, type OpenStore, type StoreEnvironment, type StoreOptions } from './open-store.js';
+export { asUnusable } from './unusable.js';
 export type { FlushDiskType } from './commit-log.js';
 export type { DiskWatch } from './disk-watch.js';
 export { deletionHours } from './expiry.js';

@@ -1,3 +1,5 @@
+import { StoreCloseFailedError } from '../../errors/index.js';
+import { messageOf } from '../../errors/thrown.js';
 import type {
   Activity,
   Clock,
@@ -93,7 +95,11 @@ export interface OpenStore {
   isBeingDeleted(topicName: string): boolean;
   /** True for a record of a topic that was deleted after the record was stored. */
   isOfDeletedTopic(topicName: string, physicalOffset: number): boolean;
-  /** Brings everything to the disk and gives the directory free. A second call waits for the first. */
+  /**
+   * Brings everything to the disk and gives the directory free, also when it fails. A second call waits for the first.
+   *
+   * @throws StoreCloseFailedError something could not be written; opening recovers it from the log
+   */
   close(): Promise<void>;
 }
 
@@ -129,7 +135,7 @@ async function openOwnedStore(
   const topics = new TopicConfigTable(clock, deletedTopics);
   const groups = new SubscriptionGroupConfigTable(clock);
 
-  await segments.load();
+  await segments.load(!owner.wasClosedCleanly);
   const checkpoint = await readCheckpoint(fileSystem, paths.checkpoint);
   const scanStart = await chooseScanStart(segments, checkpoint, await queues.isEmptyOnDisk());
   await owner.markOpen(options.processId);
@@ -237,17 +243,18 @@ async function openOwnedStore(
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    let clean = false;
     try {
-      await removal.close();
-      await retention.close();
-      await log.close();
-      await config.close();
-      await checkpoints.close();
-      clean = !log.hasFailed;
-    } finally {
-      await Promise.allSettled([logFiles.close(), queueFiles.close()]);
-      await owner.release(clean);
+      let clean = false;
+      try {
+        // Offsets and tables are worth writing also when the log is not, and the other way round.
+        await closeAll([removal, retention, log, config, checkpoints]);
+        clean = !log.hasFailed;
+      } finally {
+        await Promise.allSettled([logFiles.close(), queueFiles.close()]);
+        await owner.release(clean);
+      }
+    } catch (error) {
+      throw new StoreCloseFailedError({ path: paths.root, reason: messageOf(error) }, error);
     }
   };
   return {
@@ -277,4 +284,11 @@ async function restoreTopics(
     const queueNums = Math.max(...queues.ofTopic(topic).map((queue) => queue.queueId)) + 1;
     if (topics.get(topic) === undefined) await topics.put(topicConfig(topic, queueNums));
   }
+}
+
+/** Closes one after the other, each also when one before it failed. @throws the first failure */
+async function closeAll(parts: readonly { close(): Promise<void> }[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const part of parts) await part.close().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
