@@ -29,7 +29,7 @@ export async function scanLog(
   onRecord: (bytes: Buffer, at: number, sizeBytes: number, offset: number) => void,
   { untilOffset = Infinity, afterBlock }: ScanLimits = {},
 ): Promise<ScanEnd> {
-  let buffer = Buffer.allocUnsafeSlow(SCAN_BYTES);
+  let buffer = Buffer.allocUnsafeSlow(Math.min(SCAN_BYTES, segments.fileSizeBytes));
   let offset = startOffset;
   while (offset < untilOffset && segments.has(offset)) {
     const segmentEnd = segments.startOf(offset) + segments.fileSizeBytes;

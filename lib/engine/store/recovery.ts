@@ -111,7 +111,7 @@ const COPY_BYTES = 1024 * 1024;
  */
 async function makeDurable(segments: SegmentFiles, fromOffset: number, endOffset: number): Promise<void> {
   if (fromOffset >= endOffset) return;
-  const block = Buffer.allocUnsafeSlow(COPY_BYTES);
+  const block = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, endOffset - fromOffset));
   let at = fromOffset;
   while (at < endOffset) {
     const segmentEnd = Math.min(endOffset, nextStart(segments, at));
@@ -160,7 +160,7 @@ async function copyTail(
   offset: number,
   keep: (block: Buffer, position: number) => Promise<void>,
 ): Promise<number> {
-  const block = Buffer.allocUnsafeSlow(COPY_BYTES);
+  const block = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, segments.fileSizeBytes));
   let kept = 0;
   const fileStarts = segments.starts.filter((start) => start > offset);
   for (const start of segments.has(offset) ? [offset, ...fileStarts] : fileStarts) {
