@@ -112,7 +112,7 @@ describe('the embedded broker', () => {
     await broker.whenIdle();
     files.failing = 'timercheck';
     await broker.close();
-    await expect(open()).rejects.toMatchObject({ code: 'EIO' });
+    await expect(open()).rejects.toMatchObject({ code: 'STORE_UNUSABLE', cause: { code: 'EIO' } });
     expect(clock.pendingTimers).toBe(0);
     files.failing = undefined;
     await open();
