@@ -10,6 +10,7 @@ export {
   type MessageListenerOptions,
   type RocketBatchListener,
   type RocketListener,
+  type RocketReplyListener,
   type TransactionListenerDecorator,
   type TransactionListenerOptions,
 } from './decorators/index.js';
@@ -21,6 +22,7 @@ export {
   type EncodedPayload,
   type MessageConverter,
   type MessageHeaders,
+  type PayloadOf,
   type PayloadType,
 } from './converter/index.js';
 export { RocketAdmin } from './rocket.admin.js';
@@ -38,6 +40,8 @@ export {
   type MessageBatch,
   type MessageOptions,
   type OutcomeCallback,
+  type RequestCallback,
+  type RequestOptions,
   type SendBatchOptions,
   type SendCallback,
   type SendMessageOptions,

@@ -38,6 +38,11 @@ export const anObject: OptionRule = {
   accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
 
+export const aBoolean: OptionRule = {
+  expected: 'true or false',
+  accepts: (value) => typeof value === 'boolean',
+};
+
 export const aFunction: OptionRule = {
   expected: 'a function',
   accepts: (value) => typeof value === 'function',

@@ -13,6 +13,23 @@ import type { Type } from '@nestjs/common';
  */
 export type PayloadType = Type<unknown> | readonly [Type<unknown>];
 
+/** What a payload of a {@link PayloadType} is. */
+export type PayloadOf<P> = P extends readonly [infer Element]
+  ? PayloadOf<Element>[]
+  : P extends StringConstructor
+    ? string
+    : P extends NumberConstructor
+      ? number
+      : P extends BooleanConstructor
+        ? boolean
+        : P extends BufferConstructor
+          ? Buffer
+          : P extends ObjectConstructor
+            ? unknown
+            : P extends Type<infer Instance>
+              ? Instance
+              : unknown;
+
 /** A payload type in an error text. */
 export function nameOfPayloadType(payloadType: PayloadType | undefined): string {
   if (payloadType === undefined) return 'Object';

@@ -45,6 +45,11 @@ export interface MessageListenerOptions {
   readonly pullThresholdSizeForQueueBytes?: number | undefined;
   /** What the payload is made into; see {@link PayloadType}. Default: what the message's content type says. */
   readonly payloadType?: PayloadType | undefined;
+  /**
+   * `true`: what the handler returns is sent to the one who asked with `sendAndReceive`; see {@link RocketReplyListener}. Default false: what it returns means nothing. Not with
+   * `batchSize`. A type parameter tells this in RocketMQ's Spring listener, but types are gone when the app runs.
+   */
+  readonly replies?: boolean | undefined;
 }
 
 /**
@@ -55,6 +60,17 @@ export interface MessageListenerOptions {
  */
 export interface RocketListener<T = unknown> {
   onMessage(payload: T, message: MessageExt): unknown;
+}
+
+/**
+ * What a class with `@MessageListener({ replies: true, … })` implements: it answers requests, which are sent by `RocketTemplate.sendAndReceive`.
+ *
+ * Return (or resolve) → the value is the reply, and the message is done. Anything that the converter takes can be a reply; undefined and null can not, and count as a throw. Throw (or
+ * reject) → there is no reply, and the message comes again: who asked gets the reply of a later attempt if it comes in time, else a `RequestTimeoutError`. Messages
+ * that were not sent as requests are handled, too; what is returned for them goes nowhere.
+ */
+export interface RocketReplyListener<T = unknown, R = unknown> {
+  onMessage(payload: T, message: MessageExt): R | Promise<R>;
 }
 
 /**

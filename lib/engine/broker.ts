@@ -149,6 +149,11 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#running === undefined ? this.#refuse('reply') : this.#running.requests.answer(request, reply);
   }
 
+  /** Answers to requests that came when nobody waited for them (any more), since the start. They were dropped. */
+  get lateReplies(): number {
+    return this.#running?.requests.lateReplies ?? 0;
+  }
+
   sendHalf(message: Message, producerGroup: string, options?: SendOptions): Promise<HalfSendResult> {
     if (this.#state !== 'running') return this.#refuse('send a transaction message');
     return this.#running!.producer.sendHalf(message, producerGroup, options);

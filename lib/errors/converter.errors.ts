@@ -8,6 +8,26 @@ export class PayloadError extends defineError<{ payload: string; reason: string 
   message: ({ payload, reason }) => `${payload} can not be converted: ${reason}.`,
 }) {}
 
+export class ReplyIllegalError extends defineError<{
+  listener: string;
+  topic: string;
+  msgId: string;
+  reason: string;
+}>({
+  code: 'REPLY_ILLEGAL',
+  meaning: 'What a listener with replies returned can not be sent as a reply. It counts as a failed delivery.',
+  remedy: 'Return what JSON can hold, a string or bytes; undefined and null are no replies.',
+  message: ({ listener, topic, msgId, reason }) =>
+    `The reply of ${listener} to message ${msgId} of topic "${topic}" could not be sent: ${reason}`,
+}) {}
+
+export class ReplyUnreadableError extends defineError<{ topic: string; reason: string }>({
+  code: 'REPLY_UNREADABLE',
+  meaning: 'The reply to a request can not be turned into the replyType. The request was handled.',
+  remedy: 'Correct the replyType or what the listener returns.',
+  message: ({ topic, reason }) => `The reply to a request to topic "${topic}" can not be used: ${reason}`,
+}) {}
+
 export class PayloadUnreadableError extends defineError<{
   listener: string;
   topic: string;

@@ -10,6 +10,8 @@ export interface ResolvedListenerOptions extends Omit<SubscriptionSpec, 'handler
   readonly consumeFromWhere: ConsumeFromWhere;
   readonly consumeTimestampMs: number | undefined;
   readonly payloadType: PayloadType | undefined;
+  /** What the handler returns is the answer to a request. */
+  readonly replies: boolean;
 }
 
 /** A handler that was found in the app, and what it consumes. */

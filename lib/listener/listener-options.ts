@@ -2,7 +2,7 @@ import { isPayloadType } from '../converter/index.js';
 import type { MessageListenerOptions } from '../decorators/message-listener.decorator.js';
 import { ListenerOptionError, UnknownOptionError } from '../errors/index.js';
 import { consumerGroupRule, topicRule } from '../rocket.names.js';
-import { checkOptions, integer, nonBlankText, oneOf, type OptionRules } from '../rocket.option-rules.js';
+import { aBoolean, checkOptions, integer, nonBlankText, oneOf, type OptionRules } from '../rocket.option-rules.js';
 import type { ResolvedListenerOptions } from './listener-definition.js';
 
 const RULES: OptionRules<MessageListenerOptions> = {
@@ -28,6 +28,7 @@ const RULES: OptionRules<MessageListenerOptions> = {
     expected: 'a class, or an array with one class in it',
     accepts: isPayloadType,
   },
+  replies: aBoolean,
 };
 
 /**
@@ -55,6 +56,9 @@ export function resolveListenerOptions(listener: string, options: MessageListene
   if (messageModel === 'BROADCASTING' && consumeMode === 'ORDERLY') {
     throw invalid('consumeMode', consumeMode, `'CONCURRENTLY' when messageModel is 'BROADCASTING'`);
   }
+  if (options.replies === true && options.batchSize !== undefined) {
+    throw invalid('replies', true, 'left out with batchSize: requests are answered one by one');
+  }
   return {
     topic: options.topic,
     consumerGroup: options.consumerGroup,
@@ -73,5 +77,6 @@ export function resolveListenerOptions(listener: string, options: MessageListene
     pullThresholdForQueue: options.pullThresholdForQueue ?? 1000,
     pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes ?? 100 * 1024 * 1024,
     payloadType: options.payloadType,
+    replies: options.replies ?? false,
   };
 }

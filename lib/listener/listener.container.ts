@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
 import type { Consumer, ConsumerSpec, MessageEngine } from '../engine/index.js';
-import { ListenerRefusedError } from '../errors/index.js';
+import { ListenerRefusedError, UnsupportedByEngineError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE } from '../rocket.tokens.js';
@@ -9,6 +9,7 @@ import { planConsumers } from './consumer-plan.js';
 import type { ListenerDefinition } from './listener-definition.js';
 import { ListenerExplorer } from './listener.explorer.js';
 import { createHandlers } from './listener.handler.js';
+import { ListenerReplies } from './listener.reply.js';
 
 /** Holds the app's members of consumer groups from the subscription to the end. */
 @Injectable()
@@ -34,7 +35,11 @@ export class ListenerContainer {
   /** Finds the listeners and checks that they can live together. Nothing is subscribed. */
   discover(): void {
     this.#listeners = this.#explorer.explore();
-    this.#specs = planConsumers(this.#listeners, (listener) => createHandlers(listener, this.#converter));
+    if (!this.#engine.capabilities.requestReply && this.#listeners.some(({ options }) => options.replies)) {
+      throw new UnsupportedByEngineError({ feature: 'listeners that reply' });
+    }
+    const replies = new ListenerReplies(this.#engine, this.#converter);
+    this.#specs = planConsumers(this.#listeners, (listener) => createHandlers(listener, this.#converter, replies));
   }
 
   /** Fixes where each group begins. No handler is called before {@link begin}. */

@@ -5,9 +5,15 @@ import { NonRetryableError, PayloadUnreadableError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
 import type { SubscriptionHandlers } from './consumer-plan.js';
 import type { ListenerDefinition } from './listener-definition.js';
+import type { ListenerReplies } from './listener.reply.js';
 
 /** What the engine calls for the messages of a listener. */
-export function createHandlers(listener: ListenerDefinition, converter: MessageConverter): SubscriptionHandlers {
+export function createHandlers(
+  listener: ListenerDefinition,
+  converter: MessageConverter,
+  replies: ListenerReplies,
+): SubscriptionHandlers {
+  if (listener.options.replies) return { handler: createReplyingHandler(listener, converter, replies) };
   return listener.options.isBatch
     ? { batchHandler: createBatchHandler(listener, converter) }
     : { handler: createMessageHandler(listener, converter) };
@@ -15,6 +21,15 @@ export function createHandlers(listener: ListenerDefinition, converter: MessageC
 
 function createMessageHandler(listener: ListenerDefinition, converter: MessageConverter): MessageHandler {
   return (message) => resultOf(listener.invoke(readPayload(listener, converter, message), message));
+}
+
+function createReplyingHandler(
+  listener: ListenerDefinition,
+  converter: MessageConverter,
+  replies: ListenerReplies,
+): MessageHandler {
+  const handle = createMessageHandler(listener, converter);
+  return (message) => replies.answer(listener, message, handle(message));
 }
 
 /** A message whose payload can not be made fails by itself: it must not hold up the batch that it is in, again and again. */

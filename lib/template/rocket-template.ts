@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { RocketMessage, type MessageConverter, type MessageHeaders } from '../converter/index.js';
+import {
+  RocketMessage,
+  type MessageConverter,
+  type MessageHeaders,
+  type PayloadOf,
+  type PayloadType,
+} from '../converter/index.js';
 import type { MessageEngine, SendResult } from '../engine/index.js';
 import { MessageIllegalError } from '../errors/index.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
@@ -9,6 +15,14 @@ import { TransactionSender, type TransactionSendResult } from '../transaction/in
 import { delayMsOfSeconds, isDelayed } from './delay.js';
 import { refuseBatch, type MessageBatch } from './message-batch.js';
 import { MessageSender } from './message-sender.js';
+import {
+  callbackOf,
+  readRequestOptions,
+  type RequestCallback,
+  type RequestOptions,
+  type RequestThirdArgument,
+} from './request-arguments.js';
+import { Requester } from './requester.js';
 import { readDelayedArguments, readOneWayOptions, readOrderlyArguments, readSendArguments } from './send-arguments.js';
 import {
   checkMessageOptions,
@@ -17,7 +31,7 @@ import {
   type SendBatchOptions,
   type SendMessageOptions,
 } from './send-options.js';
-import { respond, underWay, type OutcomeCallback } from './send-outcome.js';
+import { respond, tell, underWay, type OutcomeCallback } from './send-outcome.js';
 
 /** Told how an asynchronous send went: exactly one of both is called, once. */
 export type SendCallback = OutcomeCallback<SendResult>;
@@ -40,6 +54,7 @@ export type SendCallback = OutcomeCallback<SendResult>;
 export class RocketTemplate {
   readonly #sender: MessageSender;
   readonly #transactions: TransactionSender;
+  readonly #requester: Requester;
 
   constructor(
     @Inject(ROCKET_ENGINE) engine: MessageEngine,
@@ -48,6 +63,7 @@ export class RocketTemplate {
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#sender = new MessageSender(engine, converter, options.producer);
+    this.#requester = new Requester(engine, converter, this.#sender);
     this.#transactions = transactions;
   }
 
@@ -302,6 +318,64 @@ export class RocketTemplate {
    */
   async recall(destination: string, recallHandle: string): Promise<string> {
     return this.#sender.recall(destination, recallHandle);
+  }
+
+  /**
+   * Sends a request, and resolves with what a listener with `replies: true` returns for it. Any number of requests can be under way.
+   *
+   * A listener that throws does not answer: the request comes to it again, as every message does, and its reply counts if it comes in time. Who asks waits in memory: a reply
+   * that comes after the timeout, or after a restart, is dropped and counted.
+   *
+   * @throws RequestTimeoutError, ReplyUnreadableError and what the class's description names
+   */
+  sendAndReceive<const P extends PayloadType = ObjectConstructor>(
+    destination: string,
+    payloadOrMessage: unknown,
+    options?: RequestOptions<P>,
+  ): Promise<PayloadOf<P>>;
+  /**
+   * @param replyType what the reply is made into; see {@link PayloadType}
+   * @param timeoutMs bounds the whole call. Default: `producer.sendMessageTimeoutMs`
+   */
+  sendAndReceive<const P extends PayloadType>(
+    destination: string,
+    payloadOrMessage: unknown,
+    replyType: P,
+    timeoutMs?: number,
+  ): Promise<PayloadOf<P>>;
+  /** @param hashKey requests of one key go to one queue */
+  sendAndReceive<const P extends PayloadType>(
+    destination: string,
+    payloadOrMessage: unknown,
+    replyType: P,
+    hashKey: string,
+    timeoutMs?: number,
+  ): Promise<PayloadOf<P>>;
+  /** Tells the callback the reply, or what went wrong. */
+  sendAndReceive<const P extends PayloadType = ObjectConstructor>(
+    destination: string,
+    payloadOrMessage: unknown,
+    callback: RequestCallback<P>,
+    timeoutMs?: number,
+  ): void;
+  sendAndReceive<const P extends PayloadType = ObjectConstructor>(
+    destination: string,
+    payloadOrMessage: unknown,
+    callback: RequestCallback<P>,
+    hashKey: string,
+    timeoutMs?: number,
+  ): void;
+  sendAndReceive(
+    destination: string,
+    payload: unknown,
+    third?: RequestThirdArgument,
+    ...rest: readonly unknown[]
+  ): Promise<unknown> | void {
+    const callback = callbackOf(third);
+    const asking = async (): Promise<unknown> =>
+      this.#requester.request(destination, payload, readRequestOptions(third, rest));
+    if (callback === undefined) return asking();
+    tell(callback, `sendAndReceive to "${destination}"`, asking());
   }
 
   /**

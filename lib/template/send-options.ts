@@ -1,13 +1,13 @@
-import type { MessageHeaders } from '../converter/index.js';
+import { isPayloadType, type MessageHeaders, type PayloadType } from '../converter/index.js';
 import type { MessageQueueSelector } from '../engine/index.js';
 import { MessageIllegalError, UnknownOptionError } from '../errors/index.js';
 import {
+  aBoolean,
   aFunction,
   anObject,
   checkOptions,
   integer,
   nonBlankText,
-  oneOf,
   type OptionRule,
   type OptionRules,
 } from '../rocket.option-rules.js';
@@ -56,22 +56,39 @@ const TIME_RULE: OptionRule = {
   accepts: (value) => (value instanceof Date ? !Number.isNaN(value.valueOf()) : integer(0).accepts(value)),
 };
 
-const MESSAGE_RULES: OptionRules<MessageOptions> = {
+const DELAY_RULES: OptionRules<DelayOptions> = {
   delayLevel: integer(0),
   delayMs: integer(0),
   deliverAt: TIME_RULE,
+};
+
+const UNDELAYED_RULES: OptionRules<Omit<MessageOptions, keyof DelayOptions>> = {
   hashKey: nonBlankText,
   selectQueue: aFunction,
   keys: KEYS_RULE,
   tags: { expected: 'a string', accepts: (value) => typeof value === 'string' },
   headers: anObject,
   flag: integer(-(2 ** 31), 2 ** 31 - 1),
-  waitStoreMsgOK: { ...oneOf('true', 'false'), accepts: (value) => typeof value === 'boolean' },
+  waitStoreMsgOK: aBoolean,
 };
 
-const SEND_RULES: OptionRules<SendMessageOptions> = {
-  ...MESSAGE_RULES,
-  timeoutMs: { expected: 'a number of milliseconds over 0', accepts: (value) => isTimeout(value) },
+const MESSAGE_RULES: OptionRules<MessageOptions> = { ...UNDELAYED_RULES, ...DELAY_RULES };
+
+export const TIMEOUT_RULE: OptionRule = {
+  expected: 'a number of milliseconds over 0',
+  accepts: (value) => typeof value === 'number' && Number.isFinite(value) && value > 0,
+};
+
+const SEND_RULES: OptionRules<SendMessageOptions> = { ...MESSAGE_RULES, timeoutMs: TIMEOUT_RULE };
+
+type RequestSendOptions = Omit<SendMessageOptions, keyof DelayOptions> & {
+  readonly replyType?: PayloadType | undefined;
+};
+
+const REQUEST_RULES: OptionRules<RequestSendOptions> = {
+  ...UNDELAYED_RULES,
+  timeoutMs: TIMEOUT_RULE,
+  replyType: { expected: 'a class, or an array with one class in it', accepts: isPayloadType },
 };
 
 /** @throws MessageIllegalError, UnknownOptionError */
@@ -84,6 +101,11 @@ export function checkMessageOptions(method: string, options: MessageOptions): Me
   return checkSends(method, options, MESSAGE_RULES);
 }
 
+/** For requests: they have a type of their answer, and no delay. */
+export function checkRequestOptions<Options extends RequestSendOptions>(options: Options): Options {
+  return checkSends('sendAndReceive', options, REQUEST_RULES);
+}
+
 /**
  * Checks the options of a template's method.
  *
@@ -92,7 +114,7 @@ export function checkMessageOptions(method: string, options: MessageOptions): Me
 export function checkMethodOptions<Options extends object>(
   method: string,
   options: Options,
-  rules: OptionRules<Options>,
+  rules: Readonly<Record<string, OptionRule>>,
 ): Options {
   if (!anObject.accepts(options)) {
     throw new MessageIllegalError({
@@ -116,17 +138,13 @@ export function checkHashKey(hashKey: unknown): asserts hashKey is string {
   throw new MessageIllegalError({ field: 'hashKey', value: hashKey, reason: `it must be ${nonBlankText.expected}` });
 }
 
-function checkSends<Options extends MessageOptions>(
+function checkSends<Options extends Pick<MessageOptions, 'hashKey'>>(
   method: string,
   options: Options,
-  rules: OptionRules<Options>,
+  rules: Readonly<Record<string, OptionRule>>,
 ): Options {
   checkMethodOptions(method, options, rules);
   // Other options that are undefined count as left out. A key that is, such as one of an object that has none, would scatter what belongs together.
   if ('hashKey' in options) checkHashKey(options.hashKey);
   return options;
-}
-
-function isTimeout(value: unknown): boolean {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }

@@ -84,6 +84,7 @@ describe('message listeners are found', () => {
       pullThresholdForQueue: 1000,
       pullThresholdSizeForQueueBytes: 104_857_600,
       payloadType: undefined,
+      replies: false,
     });
   });
 

@@ -10,6 +10,7 @@ import {
   type MessageExt,
   type RocketBatchListener,
   type RocketListener,
+  type RocketReplyListener,
   type RocketTemplate,
   type SendResult,
   type TransactionSendResult,
@@ -72,6 +73,13 @@ const wrongMethods = (): unknown =>
     readonly property = 1;
   };
 
+@MessageListener({ topic: 'orders', consumerGroup: 'g', replies: true, payloadType: Order })
+class Replying implements RocketReplyListener<Order, number> {
+  onMessage(order: Order): Promise<number> {
+    return Promise.resolve(order.orderNo.length);
+  }
+}
+
 @TransactionListener({ topic: 'orders' })
 class Transactions implements LocalTransactionListener<Order> {
   constructor(readonly service: Full) {}
@@ -133,6 +141,25 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
   const recalled: string = await template.recall('t', results[0]?.recallHandle ?? '');
   // @ts-expect-error -- the delay is an argument already
   await template.syncSendDelayTimeMills('t', 'x', 5, { delayLevel: 3 });
+  const replied: [Order, string, number, Order[], Buffer, unknown] = [
+    await template.sendAndReceive('t', 'x', Order),
+    await template.sendAndReceive('t', 'x', String, 3000),
+    await template.sendAndReceive('t', 'x', Number, 'key', 3000),
+    await template.sendAndReceive('t', 'x', { replyType: [Order], timeoutMs: 3000, hashKey: 'key' }),
+    await template.sendAndReceive('t', 'x', Buffer),
+    await template.sendAndReceive('t', 'x'),
+  ];
+  const answered: void = template.sendAndReceive(
+    't',
+    'x',
+    { replyType: Order, onSuccess: (order) => order.orderNo, onException: () => undefined },
+    'key',
+    3000,
+  );
+  // @ts-expect-error -- the reply is what the type says
+  const wrongReply: number = await template.sendAndReceive('t', 'x', Order);
+  // @ts-expect-error -- a request can't be delayed
+  await template.sendAndReceive('t', 'x', { delayMs: 5 });
   const orderly: Observable<SendResult> = template.asyncSendOrderly('t', 'x', 'key', { delayMs: 5 });
   const callback = { onSuccess: (): void => undefined, onException: (): void => undefined };
   const told: void = template.asyncSendOrderly('t', 'x', 'key', callback, 3000, 3);
@@ -157,15 +184,30 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
   await template.sendOneWay('t', 'x', { timeoutMs: 5 });
   // @ts-expect-error -- without a callback there are options, not numbers
   template.asyncSend('t', 'x', 3000);
-  return [...results, nothing, observed, oneWay, state, orderly, told, toldWithOptions, parts, strangers, recalled];
+  return [
+    ...results,
+    nothing,
+    observed,
+    oneWay,
+    state,
+    orderly,
+    told,
+    toldWithOptions,
+    parts,
+    strangers,
+    recalled,
+    replied,
+    answered,
+    wrongReply,
+  ];
 }
 
 describe('the types of decorators and template', () => {
   it('are checked by the compiler, over these declarations', () => {
     expect(
-      [Full, Short, Forgetful, Batches, OneByOne, wrongMethods, Transactions, HalfListener, sends].map(
+      [Full, Replying, Short, Forgetful, Batches, OneByOne, wrongMethods, Transactions, HalfListener, sends].map(
         ({ name }) => name,
       ),
-    ).toHaveLength(9);
+    ).toHaveLength(10);
   });
 });
