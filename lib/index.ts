@@ -26,6 +26,15 @@ export {
   type PayloadType,
 } from './converter/index.js';
 export { RocketAdmin } from './rocket.admin.js';
+export {
+  RocketListenerRegistry,
+  type BatchListenerFunction,
+  type DynamicListenerHandle,
+  type ListenerFunction,
+  type ListenerHandle,
+  type ListenerKey,
+  type ListenerStatus,
+} from './listener/index.js';
 export { RocketModule } from './rocket.module.js';
 export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
 export type { ConsumerOptions, ProducerOptions, RocketModuleOptions, RocketOptionsFactory } from './rocket.options.js';

@@ -1,6 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { ListenerContainer, ListenerExplorer, ListenerMetadataAccessor } from './listener/index.js';
+import {
+  ListenerContainer,
+  ListenerExplorer,
+  ListenerMetadataAccessor,
+  RocketListenerRegistry,
+} from './listener/index.js';
 import { RocketAdmin } from './rocket.admin.js';
 import { RocketDiscovery } from './rocket.discovery.js';
 import { RocketLifecycle } from './rocket.lifecycle.js';
@@ -35,6 +40,7 @@ import {
     ListenerMetadataAccessor,
     ListenerExplorer,
     ListenerContainer,
+    RocketListenerRegistry,
     TransactionListenerExplorer,
     TransactionListenerRegistry,
     TransactionSender,
@@ -43,7 +49,14 @@ import {
     RocketAdmin,
     RocketLifecycle,
   ],
-  exports: [RocketTemplate, RocketAdmin, getRocketTemplateToken(), ROCKET_ENGINE, ROCKET_CONVERTER],
+  exports: [
+    RocketTemplate,
+    RocketAdmin,
+    RocketListenerRegistry,
+    getRocketTemplateToken(),
+    ROCKET_ENGINE,
+    ROCKET_CONVERTER,
+  ],
 })
 export class RocketModule extends ConfigurableModuleClass {
   /** Every option has a default: `forRoot()` alone keeps a store in `./rocket-store`. */

@@ -5,6 +5,8 @@ import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
 
 /** What a listener consumes, and how. Names and defaults are RocketMQ's unless said otherwise. */
 export interface MessageListenerOptions {
+  /** Its name in `RocketListenerRegistry`, one of its own in the app. Default `topic@consumerGroup`. */
+  readonly id?: string | undefined;
   /** The topic to consume. */
   readonly topic: string;
   /** Its members share the messages. Listeners of one group on different topics of an app are one member of it. */

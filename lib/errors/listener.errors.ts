@@ -42,6 +42,13 @@ export class ListenerConflictError extends defineError<{
     `${first} and ${second} both belong to consumer group "${group}" (topic ${topics.join(', ')}), but ${difference}.`,
 }) {}
 
+export class ListenerIdTakenError extends defineError<{ id: string; first: string; second: string }>({
+  code: 'LISTENER_ID_TAKEN',
+  meaning: 'Two listeners of one app have the same id.',
+  remedy: 'Give one of them an id of its own.',
+  message: ({ id, first, second }) => `${first} and ${second} both have the id "${id}".`,
+}) {}
+
 export class ListenerInvalidError extends defineError<{ listener: string; reason: string }>({
   code: 'LISTENER_INVALID',
   meaning: 'A class or method is decorated as a listener but can not be one. The app does not start.',
@@ -56,8 +63,9 @@ export class ListenerOptionError extends defineError<{
   expected: string;
 }>({
   code: 'LISTENER_OPTION',
-  meaning: 'An option of a listener has a value that can not be used. The app does not start.',
-  remedy: 'Correct the option in the decorator.',
+  meaning:
+    'An option of a listener has a value that can not be used. With a decorated listener, the app does not start.',
+  remedy: 'Correct the option.',
   message: ({ listener, option, value, expected }) =>
     `Option ${option} of ${listener} is ${describe(value)}, but must be ${expected}.`,
 }) {}
@@ -68,10 +76,26 @@ export class ListenerRefusedError extends defineError<{
   reason: string;
 }>({
   code: 'LISTENER_REFUSED',
-  meaning: "The engine refuses an app's membership in a consumer group; the cause says why. The app does not start.",
+  meaning:
+    "The engine refuses an app's membership in a consumer group; the cause says why. With a decorated listener, the app does not start.",
   remedy: 'The error is the cause of this one.',
   message: ({ listeners, group, reason }) =>
     `${listeners.join(' and ')} can not join consumer group "${group}": ${reason}`,
+}) {}
+
+export class ListenersEndedError extends defineError<{ listener: string }>({
+  code: 'LISTENERS_ENDED',
+  meaning: 'A listener can not be added any more: the app shuts down, or did not start.',
+  remedy: 'Subscribe before the shutdown begins.',
+  message: ({ listener }) => `Listener "${listener}" can not be added: the listeners of the app are being closed.`,
+}) {}
+
+export class ListenerUnknownError extends defineError<{ listener: string; known: readonly string[] }>({
+  code: 'LISTENER_UNKNOWN',
+  meaning: 'The registry was asked for a listener that the app does not have.',
+  remedy: 'Correct the id, or look at list(). Decorated listeners are there from onModuleInit on.',
+  message: ({ listener, known }) =>
+    `There is no listener ${describe(listener)}. The app has ${known.length === 0 ? 'none' : known.join(', ')}.`,
 }) {}
 
 export class NameIllegalError extends defineError<{ kind: string; name: unknown; reason: string }>({

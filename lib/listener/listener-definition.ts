@@ -5,6 +5,7 @@ import type { ConsumeFromWhere, MessageModel, SubscriptionSpec } from '../engine
 export interface ResolvedListenerOptions extends Omit<SubscriptionSpec, 'handler' | 'batchHandler'> {
   /** Messages come in arrays, also where `batchSize` is 1. */
   readonly isBatch: boolean;
+  readonly id: string;
   readonly consumerGroup: string;
   readonly messageModel: MessageModel;
   readonly consumeFromWhere: ConsumeFromWhere;

@@ -6,6 +6,7 @@ import { aBoolean, checkOptions, integer, nonBlankText, oneOf, type OptionRules 
 import type { ResolvedListenerOptions } from './listener-definition.js';
 
 const RULES: OptionRules<MessageListenerOptions> = {
+  id: nonBlankText,
   topic: topicRule,
   consumerGroup: consumerGroupRule,
   selectorType: oneOf('TAG', 'SQL92'),
@@ -60,6 +61,8 @@ export function resolveListenerOptions(listener: string, options: MessageListene
     throw invalid('replies', true, 'left out with batchSize: requests are answered one by one');
   }
   return {
+    // Neither name may hold an "@", and RocketMQ joins them so, too.
+    id: options.id ?? `${options.topic}@${options.consumerGroup}`,
     topic: options.topic,
     consumerGroup: options.consumerGroup,
     selector: { type: options.selectorType ?? 'TAG', expression: options.selectorExpression ?? '*' },

@@ -1,15 +1,16 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
-import type { Consumer, ConsumerSpec, MessageEngine } from '../engine/index.js';
-import { ListenerRefusedError, UnsupportedByEngineError } from '../errors/index.js';
-import { messageOf } from '../errors/thrown.js';
+import type { ConsumerSpec, MessageEngine } from '../engine/index.js';
+import { ListenerIdTakenError, ListenersEndedError, UnsupportedByEngineError } from '../errors/index.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE } from '../rocket.tokens.js';
 import { planConsumers } from './consumer-plan.js';
+import type { ListenerControl } from './listener-control.js';
 import type { ListenerDefinition } from './listener-definition.js';
 import { ListenerExplorer } from './listener.explorer.js';
 import { createHandlers } from './listener.handler.js';
 import { ListenerReplies } from './listener.reply.js';
+import { ListenerMembership } from './listener-membership.js';
 
 /** Holds the app's members of consumer groups from the subscription to the end. */
 @Injectable()
@@ -17,10 +18,14 @@ export class ListenerContainer {
   readonly #explorer: ListenerExplorer;
   readonly #engine: MessageEngine;
   readonly #converter: MessageConverter;
+  readonly #replies: ListenerReplies;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
-  #listeners: readonly ListenerDefinition[] = [];
-  #specs: readonly ConsumerSpec[] = [];
-  #consumers: readonly Consumer[] = [];
+  #memberships: readonly ListenerMembership[] = [];
+  #decorated: readonly ListenerMembership[] = [];
+  /** Listeners from code whose groups are being joined. */
+  readonly #joining = new Set<Promise<unknown>>();
+  #hasBegun = false;
+  #hasEnded = false;
 
   constructor(
     @Inject(ListenerExplorer) explorer: ListenerExplorer,
@@ -30,63 +35,115 @@ export class ListenerContainer {
     this.#explorer = explorer;
     this.#engine = engine;
     this.#converter = converter;
+    this.#replies = new ListenerReplies(engine, converter);
+  }
+
+  /** All listeners of the app, decorated ones first. */
+  get listeners(): readonly ListenerControl[] {
+    return this.#memberships.flatMap(({ listeners }) => listeners);
   }
 
   /** Finds the listeners and checks that they can live together. Nothing is subscribed. */
   discover(): void {
-    this.#listeners = this.#explorer.explore();
-    if (!this.#engine.capabilities.requestReply && this.#listeners.some(({ options }) => options.replies)) {
-      throw new UnsupportedByEngineError({ feature: 'listeners that reply' });
-    }
-    const replies = new ListenerReplies(this.#engine, this.#converter);
-    this.#specs = planConsumers(this.#listeners, (listener) => createHandlers(listener, this.#converter, replies));
+    const definitions = this.#explorer.explore();
+    const found = this.#plan(definitions).map((spec) => {
+      const ofGroup = definitions.filter(({ options }) => options.consumerGroup === spec.group);
+      return new ListenerMembership(spec, ofGroup);
+    });
+    for (const membership of found) this.#admit(membership);
+    this.#decorated = found;
   }
 
   /** Fixes where each group begins. No handler is called before {@link begin}. */
   async subscribe(): Promise<void> {
-    for (const spec of this.#specs) {
-      const consumer = await this.#join(spec);
-      consumer.pause();
-      this.#consumers = [...this.#consumers, consumer];
-    }
-    for (const { name, options } of this.#listeners) {
-      const { topic, consumerGroup, selector, messageModel, consumeMode } = options;
-      const selection = `${selector.type} "${selector.expression}"`;
-      this.#logger.log(
-        `${name} listens to topic "${topic}" in group "${consumerGroup}" (${selection}, ${messageModel}, ${consumeMode})`,
-      );
-    }
+    const decorated = this.#decorated;
+    for (const membership of decorated) await membership.join(this.#engine);
+    for (const { listeners } of decorated) for (const listener of listeners) this.#announce(listener.definition);
   }
 
   begin(): void {
-    for (const consumer of this.#consumers) consumer.resume();
+    this.#hasBegun = true;
+    for (const membership of this.#memberships) membership.begin();
+  }
+
+  /**
+   * Adds a listener while the app runs, as a member of its own.
+   *
+   * @throws ListenerIdTakenError, ListenersEndedError, ListenerRefusedError
+   */
+  async add(definition: ListenerDefinition): Promise<ListenerMembership> {
+    const { id } = definition.options;
+    if (this.#hasEnded) throw new ListenersEndedError({ listener: id });
+    const [spec] = this.#plan([definition]);
+    const membership = new ListenerMembership(spec!, [definition]);
+    this.#admit(membership);
+    const joining = membership.join(this.#engine);
+    this.#joining.add(joining);
+    try {
+      await joining;
+    } catch (error) {
+      this.#forget(membership);
+      throw error;
+    } finally {
+      this.#joining.delete(joining);
+    }
+    // The app may have come to its end meanwhile; the drain closes the membership.
+    if (this.#hasEnded) throw new ListenersEndedError({ listener: id });
+    if (this.#hasBegun) membership.begin();
+    this.#announce(definition);
+    return membership;
+  }
+
+  /** Ends what {@link add} has begun. */
+  async remove(membership: ListenerMembership, timeoutMs: number): Promise<number> {
+    const stillRunning = await membership.leave(timeoutMs);
+    this.#forget(membership);
+    return stillRunning;
   }
 
   /** Stops pulling, waits for running handlers and commits what is done. Harmless when there is nothing to stop. */
   async drain(timeoutMs: number): Promise<void> {
-    const consumers = this.#consumers;
-    this.#consumers = [];
-    for (const consumer of consumers) consumer.pause();
-    const outcomes = await Promise.allSettled(consumers.map((consumer) => this.#leave(consumer, timeoutMs)));
+    this.#hasEnded = true;
+    for (const membership of this.#memberships) membership.pause();
+    await Promise.allSettled(this.#joining);
+    const memberships = this.#memberships;
+    const outcomes = await Promise.allSettled(memberships.map((membership) => this.#leave(membership, timeoutMs)));
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
   }
 
-  async #join(spec: ConsumerSpec): Promise<Consumer> {
-    try {
-      return await this.#engine.subscribe(spec);
-    } catch (error) {
-      const members = this.#listeners.filter(({ options }) => options.consumerGroup === spec.group);
-      const listeners = members.map(({ name }) => name);
-      throw new ListenerRefusedError({ listeners, group: spec.group, reason: messageOf(error) }, error);
+  #plan(definitions: readonly ListenerDefinition[]): readonly ConsumerSpec[] {
+    if (!this.#engine.capabilities.requestReply && definitions.some(({ options }) => options.replies)) {
+      throw new UnsupportedByEngineError({ feature: 'listeners that reply' });
     }
+    return planConsumers(definitions, (listener) => createHandlers(listener, this.#converter, this.#replies));
   }
 
-  async #leave(consumer: Consumer, timeoutMs: number): Promise<void> {
-    const stillRunning = await consumer.close({ timeoutMs });
+  #admit(membership: ListenerMembership): void {
+    for (const { id, name } of membership.listeners) {
+      const present = this.listeners.find((listener) => listener.id === id);
+      if (present !== undefined) throw new ListenerIdTakenError({ id, first: present.name, second: name });
+    }
+    this.#memberships = [...this.#memberships, membership];
+  }
+
+  #forget(membership: ListenerMembership): void {
+    this.#memberships = this.#memberships.filter((other) => other !== membership);
+  }
+
+  #announce({ name, options }: ListenerDefinition): void {
+    const { topic, consumerGroup, selector, messageModel, consumeMode } = options;
+    const selection = `${selector.type} "${selector.expression}"`;
+    this.#logger.log(
+      `${name} listens to topic "${topic}" in group "${consumerGroup}" (${selection}, ${messageModel}, ${consumeMode})`,
+    );
+  }
+
+  async #leave(membership: ListenerMembership, timeoutMs: number): Promise<void> {
+    const stillRunning = await membership.leave(timeoutMs);
     if (stillRunning === 0) return;
     this.#logger.warn(
-      `${stillRunning} ${stillRunning === 1 ? 'handler' : 'handlers'} of group "${consumer.group}" still running after ${timeoutMs} ms ` +
+      `${stillRunning} ${stillRunning === 1 ? 'handler' : 'handlers'} of group "${membership.group}" still running after ${timeoutMs} ms ` +
         `(consumer.shutdownTimeoutMs); what they handle will come again`,
     );
   }

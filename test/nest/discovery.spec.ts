@@ -67,6 +67,7 @@ describe('message listeners are found', () => {
   it('with the defaults of RocketMQ', async () => {
     const [found] = await explore({ providers: [OrderListener] });
     expect(found?.options).toEqual({
+      id: 'orders@billing',
       topic: 'orders',
       consumerGroup: 'billing',
       selector: { type: 'TAG', expression: '*' },
