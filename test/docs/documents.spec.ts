@@ -48,6 +48,13 @@ describe('the documents', () => {
     expect(shown.length).toBe(2);
   });
 
+  it('show the recipes that run here', () => {
+    const run = [...read('test/recipes/recipes.spec.ts').matchAll(/\/\/ recipe: .*\n([\s\S]*?)\/\/ end of recipe/g)];
+    expect(run.length).toBe(5);
+    const text = read('docs/recipes.md');
+    expect(run.map((match) => match[1]!).filter((code) => !text.includes(`\`\`\`ts\n${code}\`\`\``))).toEqual([]);
+  });
+
   it('name every script of package.json that they tell to run', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const told = documents.flatMap((path) => [...read(path).matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1]!));

@@ -115,7 +115,7 @@ describe('a test bench', () => {
     await expect(rocket.advance(duration as Duration)).rejects.toThrow(TestDurationError);
   });
 
-  it.each(['', 7, null, {}, class Plain {}])('refuses to look for %p', async (target) => {
+  it.each(['', 7, null, {}, Parcel])('refuses to look for %p', async (target) => {
     expect(() => rocket.attempts(target as Target)).toThrow(TestTargetError);
     await expect(rocket.waitFor(target as Target)).rejects.toThrow(TestTargetError);
   });
