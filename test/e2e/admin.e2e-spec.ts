@@ -299,7 +299,7 @@ describe.each(['the memory engine', 'the file engine'])('RocketAdmin, on %s,', (
     await world.pass(app, HOUR_MS);
     expect(orders.payloads).toEqual(['first']);
     expect(admin.transactions.pending()).toEqual([]);
-    await expect(admin.transactions.resolve(first.transactionId!, 'COMMIT')).rejects.toMatchObject({
+    await expect(admin.transactions.resolve(first.transactionId, 'COMMIT')).rejects.toMatchObject({
       code: 'TRANSACTION_NOT_FOUND',
     });
   });

@@ -1,3 +1,4 @@
+import { intoWriteQueue } from '../store/index.js';
 import {
   SCHEDULE_TOPIC,
   type QueueEntry,
@@ -189,7 +190,7 @@ export class DelayLevelCursor {
         `A delayed message has no topic to go to and is left in the schedule topic: level ${this.#level}, queue offset ${record.queueOffset}, msgId ${record.msgId}.`,
       );
     } else {
-      await this.#context.store.append(draft);
+      await this.#context.store.append(intoWriteQueue(draft, this.#context.topics));
     }
     this.#deliveredAhead.add(record.queueOffset);
   }

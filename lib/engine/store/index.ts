@@ -27,3 +27,4 @@ export {
   type MessageKind,
   type TopicMessageType,
 } from './topic-message-type.js';
+export { intoWriteQueue } from './write-queue.js';

@@ -11,6 +11,7 @@ import type {
   QueueEntry,
   RecordDraft,
   StoredRecord,
+  TopicTable,
 } from '../types/index.js';
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueue } from './consume-queue.js';
@@ -33,12 +34,15 @@ export interface StoreParts {
   readonly queues: ConsumeQueueSet;
   readonly dispatcher: Dispatcher;
   readonly deletedTopics: DeletedTopics;
+  readonly topics: TopicTable;
   readonly brokerName: string;
 }
 
 /** Log and queues as one thing: what is appended to the one can be pulled from the other. */
 export class LogMessageStore implements MessageStore {
   readonly #parts: StoreParts;
+  /** Topics that are being made for messages that came to a topic that is not there. */
+  readonly #inTheMaking = new Map<string, Promise<unknown>>();
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -49,11 +53,18 @@ export class LogMessageStore implements MessageStore {
   }
 
   submit(draft: RecordDraft, waiter: AppendWaiter): void {
+    const { deletedTopics, queues, topics, log } = this.#parts;
+    const { topic, queueId } = draft;
     const tooLarge = tooLargeError(draft);
     if (tooLarge !== undefined) waiter.onFailed(tooLarge);
-    else if (this.#parts.deletedTopics.isClosed(draft.topic)) {
-      waiter.onFailed(new TopicBusyError({ topic: draft.topic }));
-    } else this.#parts.log.append(draft, this.#parts.queues.getOrCreate(draft.topic, draft.queueId), waiter);
+    else if (deletedTopics.isClosed(topic)) waiter.onFailed(new TopicBusyError({ topic }));
+    else {
+      const queue = queues.get(topic, queueId);
+      const isMissing = queue === undefined && topics.get(topic) === undefined;
+      if (isMissing || (this.#inTheMaking.size > 0 && this.#inTheMaking.has(topic))) {
+        this.#submitToNewTopic(draft, waiter);
+      } else log.append(draft, queue ?? queues.getOrCreate(topic, queueId), waiter);
+    }
   }
 
   pull(request: PullRequest): MaybePromise<PullBatch> {
@@ -97,6 +108,24 @@ export class LogMessageStore implements MessageStore {
 
   onArrival(topic: string, listener: ArrivalListener): () => void {
     return this.#parts.dispatcher.onArrival(topic, listener);
+  }
+
+  /** A message that was delayed, say, and its topic has been deleted meanwhile. The topic is made anew: without one nobody could read the message. */
+  #submitToNewTopic(draft: RecordDraft, waiter: AppendWaiter): void {
+    const { queues, topics, log } = this.#parts;
+    const { topic, queueId } = draft;
+    let made = this.#inTheMaking.get(topic);
+    if (made === undefined) {
+      made = Promise.resolve(topics.ensure(topic, queueId + 1));
+      this.#inTheMaking.set(topic, made);
+      // In one go with the appends that wait, so that none that comes later overtakes them.
+      const clear = (): unknown => this.#inTheMaking.delete(topic);
+      made.then(clear, clear);
+    }
+    made.then(
+      () => log.append(draft, queues.getOrCreate(topic, queueId), waiter),
+      (error: unknown) => waiter.onFailed(error),
+    );
   }
 
   /** @returns true when the batch is complete, false when it goes on with what only the disk has */

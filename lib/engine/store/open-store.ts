@@ -258,7 +258,7 @@ async function openOwnedStore(
     }
   };
   return {
-    messages: new LogMessageStore({ log, tail, reader, queues, dispatcher, deletedTopics, brokerName }),
+    messages: new LogMessageStore({ log, tail, reader, queues, dispatcher, deletedTopics, topics, brokerName }),
     topics,
     groups,
     state: config,

@@ -1,4 +1,5 @@
 import { TransactionNotFoundError } from '../../errors/index.js';
+import { intoWriteQueue } from '../store/index.js';
 import {
   HALF_TOPIC,
   OP_HALF_TOPIC,
@@ -64,7 +65,8 @@ export class HalfLog {
 
   /** Makes the message visible. Resolves when that is on disk; the decision is still to be written. */
   async commit(half: PendingHalf): Promise<void> {
-    await this.#context.store.append(toCommitted(await this.#read(half)));
+    const { store, topics } = this.#context;
+    await store.append(intoWriteQueue(toCommitted(await this.#read(half)), topics));
   }
 
   /** Says that the half message needs nothing more. Resolves when that is on disk; if it can't be written, that is tried again. */

@@ -180,6 +180,94 @@ describe('the admin API, topics', () => {
       await listening.stop();
       await harness.admin.topics.delete('orders');
     });
+
+    it('refuses a topic that somebody broadcasts or pulls, and forgets what they had committed', async () => {
+      await harness.sendAll('orders', ['a', 'b'], { queueId: 0 });
+      const all = { messageModel: 'BROADCASTING', clientId: 'me' } as const;
+      const broadcasting = await harness.listen('everybody', 'orders', undefined, all);
+      const subscribed = await harness.broker.createPullConsumer({ group: 'subscribed' });
+      await subscribed.subscribe('orders');
+      const assigned = await harness.broker.createPullConsumer({ group: 'assigned' });
+      await assigned.assign(await assigned.queues('orders'));
+      await expect(harness.admin.topics.delete('orders')).rejects.toMatchObject({
+        code: 'TOPIC_IN_USE',
+        fields: { groups: ['assigned', 'everybody', 'subscribed'] },
+      });
+      expect((await harness.admin.topics.stats('orders')).messageCount).toBe(2);
+      await broadcasting.stop();
+      await subscribed.close();
+      await assigned.close();
+      await harness.admin.topics.delete('orders');
+      await harness.sendAll('orders', ['c', 'd', 'e'], { queueId: 0 });
+      expect((await harness.listen('everybody', 'orders', undefined, all)).received).toEqual(['c', 'd', 'e']);
+    });
+
+    it('lets those who subscribe while it is deleted have all of the new topic', async () => {
+      await harness.sendAll('orders', ['a', 'b'], { queueId: 0 });
+      const deleting = harness.admin.topics.delete('orders');
+      const received: string[] = [];
+      const subscribing = harness.broker.subscribe({
+        group: 'g',
+        subscriptions: [{ topic: 'orders', handler: ({ body }) => received.push(body.toString()) }],
+      });
+      await deleting;
+      await subscribing;
+      await harness.sendAll('orders', ['c', 'd'], { queueId: 0 });
+      expect(received).toEqual(['c', 'd']);
+    });
+
+    it('shows nothing of the old topic to those who look for messages in the new one', async () => {
+      const [old] = await harness.sendAll('orders', ['old'], { keys: 'k', queueId: 0 });
+      const startMs = harness.clock.now();
+      await harness.admin.topics.delete('orders');
+      const [young] = await harness.sendAll('orders', ['young'], { keys: 'k', queueId: 0 });
+      for (const when of ['at once', 'after a restart']) {
+        if (when === 'after a restart') await harness.restart();
+        const { messages } = harness.admin;
+        expect((await messages.byKey('orders', 'k')).map(({ msgId }) => msgId)).toEqual([young!.msgId]);
+        expect(await messages.byUniqueId('orders', old!.msgId)).toBeUndefined();
+        expect(await messages.byOffsetId(old!.offsetMsgId)).toBeUndefined();
+        expect((await messages.byOffsetId(young!.offsetMsgId))?.msgId).toBe(young!.msgId);
+        expect((await messages.byTime('orders')).map(({ storeTimestamp }) => storeTimestamp)).toEqual([startMs]);
+        expect((await messages.at('orders', 0, 0))?.msgId).toBe(young!.msgId);
+        await expect(messages.consumption('orders', old!.msgId)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
+      }
+    });
+
+    it('leaves what waits elsewhere: it makes the topic anew when it comes', async () => {
+      await harness.send('orders', 'delayed', { delayLevel: 5, queueId: 2 });
+      await harness.send('orders', 'timed', { delayMs: 90_000 });
+      const half = await harness.broker.sendHalf({ topic: 'orders', body: Buffer.from('paid') }, 'producers');
+      await harness.admin.topics.delete('orders');
+      await harness.broker.endTransaction(half.transactionId, 'COMMIT');
+      expect(harness.admin.topics.list().map(({ topic }) => topic)).toEqual(['orders']);
+      const listening = await harness.listen('g', 'orders');
+      await harness.advance(120_000);
+      expect(listening.received).toEqual(['paid', 'delayed', 'timed']);
+      expect((await harness.admin.topics.stats('orders')).messageCount).toBe(3);
+    });
+
+    it('is finished at the next start when the disk has refused it half-way', async () => {
+      await harness.sendAll('orders', ['a', 'b', 'c'], { queueId: 0 });
+      const first = await harness.listen('g', 'orders');
+      await first.stop();
+      await harness.restart();
+      const faulty = Object.assign(new Error('EIO'), { code: 'EIO' });
+      const remove = harness.files.remove.bind(harness.files);
+      harness.files.remove = (path) => (path.includes('/consumequeue/') ? Promise.reject(faulty) : remove(path));
+      await expect(harness.admin.topics.delete('orders')).rejects.toMatchObject({
+        code: 'TOPIC_DELETION_FAILED',
+        cause: faulty,
+      });
+      await expect(harness.send('orders', 'x')).rejects.toMatchObject({ code: 'TOPIC_BUSY' });
+      await expect(harness.admin.topics.create('orders')).rejects.toMatchObject({ code: 'TOPIC_BUSY' });
+      harness.files.remove = remove;
+      await harness.restart();
+      expect(harness.admin.topics.list()).toEqual([]);
+      expect(harness.admin.groups.offsets('g')).toEqual([]);
+      await harness.send('orders', 'new', { queueId: 0 });
+      expect((await harness.listen('g', 'orders')).received).toEqual(['new']);
+    });
   });
 
   describe('scaling', () => {
@@ -204,6 +292,22 @@ describe('the admin API, topics', () => {
       await harness.send('orders', 'after', { queueId: 1 });
       await harness.settle();
       expect(again.received).toContain('after');
+    });
+
+    it('hands over what has waited for a queue that is no more', async () => {
+      const { topics } = harness.admin;
+      await topics.create('orders', { queueNums: 4 });
+      const listening = await harness.listen('g', 'orders');
+      await harness.send('orders', 'delayed 1', { delayLevel: 5, queueId: 3 });
+      await harness.send('orders', 'delayed 2', { delayLevel: 5, queueId: 3 });
+      await harness.send('orders', 'timed', { delayMs: 90_000, queueId: 2 });
+      const half = { topic: 'orders', body: Buffer.from('paid'), queueId: 3 };
+      const { transactionId } = await harness.broker.sendHalf(half, 'producers');
+      await topics.update('orders', { writeQueueNums: 1 });
+      await topics.update('orders', { readQueueNums: 1 });
+      await harness.broker.endTransaction(transactionId, 'COMMIT');
+      await harness.advance(120_000);
+      expect(listening.received).toEqual(['paid', 'delayed 1', 'delayed 2', 'timed']);
     });
 
     it('hands over what lies in queues that are readable again', async () => {

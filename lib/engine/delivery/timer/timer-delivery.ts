@@ -1,4 +1,5 @@
 import { StoreCorruptError } from '../../../errors/index.js';
+import { intoWriteQueue } from '../../store/index.js';
 import { TIMER_TOPIC, type RecordDraft, type ServiceContext, type StoredRecord } from '../../types/index.js';
 import type { DueTimer } from './loaded-slot.js';
 import type { TimerIndex } from './timer-index.js';
@@ -60,7 +61,7 @@ export class TimerDelivery {
   }
 
   async #append(timer: DueTimer, { draft, onStored }: Handover): Promise<void> {
-    await this.#context.store.append(draft);
+    await this.#context.store.append(intoWriteQueue(draft, this.#context.topics));
     timer.isDone = true;
     onStored();
   }
