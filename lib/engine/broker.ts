@@ -13,6 +13,7 @@ import {
   SystemClock,
   SystemRandom,
 } from './io/index.js';
+import { EngineMonitor, lookAt, readMetrics, type BrokerParts } from './observe/index.js';
 import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
 import { PullService } from './pull/index.js';
 import {
@@ -29,7 +30,9 @@ import type {
   Clock,
   Consumer,
   EngineCapabilities,
+  EngineEventListener,
   EngineLogger,
+  EngineMetrics,
   FileSystem,
   HalfSendResult,
   Message,
@@ -67,6 +70,7 @@ interface RunningBroker {
   readonly timers: TimerService;
   readonly transactions: TransactionService;
   readonly admin: BrokerAdmin;
+  readonly observed: BrokerParts;
 }
 
 /**
@@ -86,6 +90,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
   readonly #logger: EngineLogger;
   readonly #fileSystem: FileSystem;
   readonly #activity: ActivityCount;
+  readonly #monitor: EngineMonitor;
   #state: 'not started' | 'starting' | 'running' | 'closing' | 'closed' = 'not started';
   #running: RunningBroker | undefined;
   #starting: Promise<void> | undefined;
@@ -100,6 +105,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     const { type } = this.options.store;
     this.#fileSystem = environment.fileSystem ?? (type === 'memory' ? new MemoryFileSystem() : new NodeFileSystem());
     this.#activity = new ActivityCount(this.#clock);
+    this.#monitor = new EngineMonitor(this.#logger);
   }
 
   /**
@@ -191,6 +197,16 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#running!.pull.createConsumer(options);
   }
 
+  /** Counted from the broker's start on. Of a broker that runs. */
+  async metrics(): Promise<EngineMetrics> {
+    if (this.#running === undefined) return this.#refuse('read metrics');
+    return readMetrics(this.#monitor, await lookAt(this.#running.observed));
+  }
+
+  listen(listener: EngineEventListener): () => void {
+    return this.#monitor.listen(listener);
+  }
+
   /**
    * Looking at the broker and steering it. Of a broker that runs.
    *
@@ -217,7 +233,13 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
         delayLevelsMs: this.options.delayLevels.delaysMs,
         processId: hostIdentity().processId,
       },
-      { fileSystem: this.#fileSystem, clock: this.#clock, logger: this.#logger, activity: this.#activity },
+      {
+        fileSystem: this.#fileSystem,
+        clock: this.#clock,
+        logger: this.#logger,
+        activity: this.#activity,
+        observer: this.#monitor,
+      },
     );
     const running = this.#wire(store);
     try {
@@ -259,8 +281,9 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     const consume = new ConsumeService(context, {
       redelivery,
       compileSelector,
+      observer: this.#monitor,
     });
-    const transactions = new TransactionService(context, consume.offsets, options.transaction);
+    const transactions = new TransactionService(context, consume.offsets, options.transaction, this.#monitor);
     const pull = new PullService(context, {
       offsets: consume.offsets,
       compileSelector,
@@ -271,7 +294,8 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     });
     const { processId, address } = hostIdentity();
     const ids = new UniqueIds(clock, random, address, processId);
-    const requests = new RequestTable({ clock, random, clientId: `${options.brokerName}@${ids.next()}` });
+    const clientId = `${options.brokerName}@${ids.next()}`;
+    const requests = new RequestTable({ clock, random, clientId, observer: this.#monitor });
     const route = new TopicRoute(store.topics, random, options);
     const timers = new TimerService(
       context,
@@ -281,6 +305,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     const producer = new MessageProducer({
       store: store.messages,
       clock,
+      observer: this.#monitor,
       route,
       ids,
       requests,
@@ -327,7 +352,22 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       route,
       defaultTopicQueueNums: options.defaultTopicQueueNums,
     });
-    return { store, producer, requests, consume, pull, delay, timers, transactions, admin };
+    const observed: BrokerParts = {
+      store: store.messages,
+      topics: store.topics,
+      groups: store.groups,
+      fileSystem: this.#fileSystem,
+      path: options.store.path,
+      logStatus: () => store.logStatus(),
+      liveGroups: () => consume.groups(),
+      offsets: consume.offsets,
+      maxDelayLevel: options.delayLevels.maxLevel,
+      undeliveredFrom: (level) => delay.undeliveredFrom(level),
+      timers: () => timers.pending.byTopic,
+      transactions: () => transactions.pending(),
+      refusal: () => store.disk.refusal(),
+    };
+    return { store, producer, requests, consume, pull, delay, timers, transactions, admin, observed };
   }
 
   async #close(): Promise<void> {

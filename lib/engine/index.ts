@@ -22,9 +22,11 @@ export { checkGroupName, checkTopicName, type FlushDiskType } from './store/inde
 export * from './types/clock.js';
 export * from './types/consumption.js';
 export * from './types/engine.js';
+export * from './types/events.js';
 export * from './types/file-system.js';
 export * from './types/logger.js';
 export * from './types/message.js';
+export * from './types/metrics.js';
 export * from './types/pull.js';
 export * from './types/random.js';
 export { Property } from './types/property-names.js';

@@ -29,3 +29,15 @@ export class TransactionStateIllegalError extends defineError<{ listener: string
   remedy: 'Return one of LocalTransactionState.',
   message: ({ listener, method, value }) => `${listener}.${method} returned ${describe(value)}.`,
 }) {}
+
+export class TransactionCheckFailedError extends defineError<{
+  transactionId: string;
+  producerGroup: string;
+  reason: string;
+}>({
+  code: 'TRANSACTION_CHECK_FAILED',
+  meaning: 'A check-back brought no answer. Nobody is thrown this error: it is told to those who listen to events.',
+  remedy: 'Let the checker answer COMMIT, ROLLBACK or UNKNOWN in time; the transaction is asked about again.',
+  message: ({ transactionId, producerGroup, reason }) =>
+    `Transaction ${transactionId} of producer group "${producerGroup}" could not be checked: ${reason}.`,
+}) {}

@@ -17,7 +17,7 @@ export class BroadcastFailures implements FailurePolicy {
 
   failed(delivery: FailedDelivery): undefined {
     const { lane, messages, behind = [] } = delivery;
-    this.#tally.failed += messages.length;
+    this.#tally.fail(messages, delivery.reason);
     logFailure(this.#room.logger, this.#group, delivery, 'A broadcast message is not tried again.');
     for (const { number } of messages) lane.queue.finish(number);
     for (const { number } of behind.toReversed()) lane.putBack(number);

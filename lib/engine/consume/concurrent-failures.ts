@@ -39,7 +39,7 @@ export class ConcurrentFailures implements FailurePolicy {
 
   failed(delivery: FailedDelivery): Promise<void> {
     const { lane, messages } = delivery;
-    this.#tally.failed += messages.length;
+    this.#tally.fail(messages, delivery.reason);
     const level = this.#levelAfter(delivery);
     logFailure(this.#room.logger, this.#group, delivery, this.#consequence(messages, level));
     if (messages.length === 1) return this.#store(lane, messages[0]!, level);
@@ -65,7 +65,7 @@ export class ConcurrentFailures implements FailurePolicy {
     if (await this.#sendBack.store(record, level, this.#maxReconsumeTimes)) {
       lane.queue.finish(number);
     } else {
-      this.#tally.retried++;
+      this.#tally.retry(record);
       lane.queue.park(lane, number);
     }
   }

@@ -1,6 +1,7 @@
 import type {
   Clock,
   EngineLogger,
+  EngineObserver,
   MessageSelector,
   MessageStore,
   Redelivery,
@@ -29,6 +30,8 @@ export interface ConsumeRoom {
   readonly logger: EngineLogger;
   readonly redelivery: Redelivery;
   readonly compileSelector: SelectorCompiler;
+  /** Undefined: nobody is told what handlers do. */
+  readonly observer?: Pick<EngineObserver, 'handler'> | undefined;
   readonly scheduler: SliceScheduler;
   readonly gauge: WorkGauge;
 }

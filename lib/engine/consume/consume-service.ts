@@ -1,6 +1,12 @@
 import { InvalidOptionError, StoreClosedError } from '../../errors/index.js';
 import { messageOf, stackOf } from '../../errors/thrown.js';
-import { retryTopicOf, type Redelivery, type ServiceContext, type TimerHandle } from '../types/index.js';
+import {
+  retryTopicOf,
+  type EngineObserver,
+  type Redelivery,
+  type ServiceContext,
+  type TimerHandle,
+} from '../types/index.js';
 import type { ConsumeRoom, SelectorCompiler } from './consume-room.js';
 import { ConsumerGroup, type GroupStatus } from './consumer-group.js';
 import { GroupConsumer } from './group-consumer.js';
@@ -23,6 +29,8 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 3000;
 export interface ConsumeDependencies {
   readonly redelivery: Redelivery;
   readonly compileSelector: SelectorCompiler;
+  /** Undefined: nobody is told what handlers do. */
+  readonly observer?: Pick<EngineObserver, 'handler'> | undefined;
 }
 
 /**

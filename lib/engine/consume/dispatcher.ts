@@ -116,6 +116,7 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
     const { number, batch } = slot;
     const lane = slot.lane!;
     const record = slot.record;
+    this.#endCall(slot.startedMs);
     this.#release(slot);
     if (batch === undefined) this.#returned(lane, number, record!, value);
     else this.#batchEnded(lane, batch, { value });
@@ -126,6 +127,7 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
     const { number, batch } = slot;
     const lane = slot.lane!;
     const record = slot.record;
+    this.#endCall(slot.startedMs);
     this.#release(slot);
     if (batch === undefined) this.#failed({ lane, messages: [{ number, record: record! }], reason });
     else this.#batchEnded(lane, batch, { thrown: reason });
@@ -134,7 +136,7 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
 
   handlerOverdue(slot: HandlerSlot, runMs: number): void {
     // An orderly one is told of again and again, and counted once.
-    if (!slot.isOverdue) this.tally.timedOut += slot.messages.length;
+    if (!slot.isOverdue) this.tally.timeOut(slot.messages);
     slot.isOverdue = true;
     if (this.#options.orderly) this.#tellOverdue(slot.messages, runMs);
     else this.#giveUp(slot);
@@ -159,19 +161,23 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
     const number = lane.take();
     const record = lane.recordAt(number);
     this.#leaveLane(lane);
+    this.tally.handOver(record);
+    const startedMs = this.#room.clock.monotonicMs();
     let value: unknown;
     try {
       value = handler(record);
       if (isThenable(value)) {
-        this.#await(value, lane, number, record, undefined);
+        this.#await(value, lane, number, record, undefined, startedMs);
         return;
       }
     } catch (error) {
+      this.#endCall(startedMs);
       this.#running--;
       this.#failed({ lane, messages: [{ number, record }], reason: error });
       this.#checkIdle();
       return;
     }
+    this.#endCall(startedMs);
     this.#running--;
     this.#returned(lane, number, record, value);
     this.#checkIdle();
@@ -180,17 +186,20 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
   #startBatch(lane: Lane, handler: BatchMessageHandler): void {
     const batch = this.#takeBatch(lane);
     this.#leaveLane(lane);
+    for (const record of batch.records) this.tally.handOver(record);
+    const startedMs = this.#room.clock.monotonicMs();
     let end: BatchEnd;
     try {
       const value = handler(batch.records, batch);
       if (isThenable(value)) {
-        this.#await(value, lane, 0, undefined, batch);
+        this.#await(value, lane, 0, undefined, batch, startedMs);
         return;
       }
       end = { value };
     } catch (error) {
       end = { thrown: error };
     }
+    this.#endCall(startedMs);
     this.#running--;
     this.#batchEnded(lane, batch, end);
     this.#checkIdle();
@@ -217,12 +226,17 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
     number: number,
     record: StoredRecord | undefined,
     batch: Batch | undefined,
+    startedMs: number,
   ): void {
     // What is no promise of the platform may answer twice, or before `then` returns; a promise around it does neither.
     const promise = Promise.resolve(value);
-    const slot = this.#slots.take(lane, number, record, batch);
+    const slot = this.#slots.take(lane, number, record, batch, startedMs);
     this.#room.gauge.enter();
     void promise.then(slot.onResolved, slot.onRejected);
+  }
+
+  #endCall(startedMs: number): void {
+    this.tally.endCall(this.#room.clock.monotonicMs() - startedMs);
   }
 
   #release(slot: HandlerSlot): void {
@@ -242,7 +256,7 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
       this.#failed({ lane, messages: [{ number, record }], reason: value });
       return;
     }
-    this.tally.consumed++;
+    this.tally.consume(1);
     lane.queue.finish(number);
     if (this.#options.orderly) lane.unblock();
   }
@@ -250,7 +264,7 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
   #batchEnded(lane: Lane, batch: Batch, end: BatchEnd): void {
     const { orderly } = this.#options;
     const { done, failures, behind } = orderly ? batch.orderlyVerdict(end) : batch.verdict(end);
-    this.tally.consumed += done.length;
+    this.tally.consume(done.length);
     for (const { number } of done) lane.queue.finish(number);
     for (const { messages, reason } of failures) this.#failed({ lane, messages, reason, behind });
     if (orderly && failures.length === 0) lane.unblock();
@@ -276,6 +290,7 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
   #giveUp(slot: HandlerSlot): void {
     const { messages } = slot;
     const lane = slot.lane!;
+    this.#endCall(slot.startedMs);
     this.#slots.abandon(slot);
     this.#running--;
     this.#failed({ lane, messages, reason: this.#timeoutError(messages), timedOut: true });

@@ -26,14 +26,23 @@ export class HandlerSlots {
     this.#owner = owner;
   }
 
-  /** @param record of a single message; undefined with a batch */
-  take(lane: Lane, number: number, record: StoredRecord | undefined, batch: Batch | undefined): HandlerSlot {
+  /**
+   * @param record of a single message; undefined with a batch
+   * @param startedMs when the handler was called, by the monotonic clock
+   */
+  take(
+    lane: Lane,
+    number: number,
+    record: StoredRecord | undefined,
+    batch: Batch | undefined,
+    startedMs: number,
+  ): HandlerSlot {
     const slot = this.#free.pop() ?? new HandlerSlot(this.#owner);
     slot.lane = lane;
     slot.number = number;
     slot.record = record;
     slot.batch = batch;
-    slot.startedMs = this.#clock.monotonicMs();
+    slot.startedMs = startedMs;
     slot.dueMs = slot.startedMs + this.#timeoutMs;
     slot.isOverdue = false;
     slot.index = this.#busy.length;

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../../errors/index.js';
 import {
   RECONSUME_LATER,
+  retryTopicOf,
   type ConsumeCounters,
   type MessageExt,
   type SubscriptionSpec,
@@ -33,9 +34,9 @@ export class Member implements QueueOwner {
     this.spec = spec;
     this.budget = new PrefetchBudget(spec.pullThresholdForConsumer, spec.pullThresholdSizeForConsumerBytes);
     for (const subscription of spec.subscriptions) {
-      this.#dispatchers.set(subscription.topic, this.#dispatcher(subscription));
+      this.#dispatchers.set(subscription.topic, this.#dispatcher(subscription, subscription.topic));
     }
-    this.#unsubscribed = this.#dispatcher({
+    const postponed = {
       ...spec.subscriptions[0]!,
       handler: this.#postpone,
       batchHandler: undefined,
@@ -44,7 +45,8 @@ export class Member implements QueueOwner {
       consumeMode: 'CONCURRENTLY',
       delayLevelWhenNextConsume: 0,
       maxReconsumeTimes: -1,
-    });
+    } satisfies SubscriptionSpec;
+    this.#unsubscribed = this.#dispatcher(postponed, retryTopicOf(spec.group));
   }
 
   get clientId(): string {
@@ -144,9 +146,10 @@ export class Member implements QueueOwner {
     return [...this.#dispatchers.values(), this.#unsubscribed];
   }
 
-  #dispatcher(subscription: SubscriptionSpec): Dispatcher {
+  /** @param observedTopic under which its observer knows it */
+  #dispatcher(subscription: SubscriptionSpec, observedTopic: string): Dispatcher {
     const { handler, batchHandler, batchSize, concurrency, consumeMode, consumeTimeoutMs } = subscription;
-    const tally = new Tally();
+    const tally = new Tally(this.#room.observer?.handler(this.spec.group, observedTopic));
     return new Dispatcher(this.#room, {
       group: this.spec.group,
       handler,

@@ -41,7 +41,7 @@ export class OrderlyFailures implements FailurePolicy {
 
   failed(delivery: FailedDelivery): Promise<void> | undefined {
     const { lane, messages, reason, behind = [] } = delivery;
-    this.#tally.failed += messages.length;
+    this.#tally.fail(messages, reason);
     const isFatal = isNonRetryable(reason);
     const last = messages.filter(({ record }) => isFatal || this.#isLast(record));
     logFailure(this.#room.logger, this.#group, delivery, this.#consequence(messages.length, last.length));
@@ -73,10 +73,10 @@ export class OrderlyFailures implements FailurePolicy {
   /** Messages go back to where they were, in their order. Without one that failed there is nothing to pause for. */
   #comeAgain(lane: Lane, failed: readonly HeldMessage[], behind: readonly HeldMessage[]): void {
     for (const { number, record } of failed) {
+      this.#tally.retry(record);
       lane.queue.replace(number, withReconsumeTimes(record, record.reconsumeTimes + 1));
     }
     for (const { number } of [...failed, ...behind].toReversed()) lane.putBack(number);
-    this.#tally.retried += failed.length;
     if (failed.length > 0) lane.suspend(this.#room.clock, this.#suspendMs);
     else lane.unblock();
   }

@@ -8,13 +8,9 @@ import type { Tally } from './tally.js';
 export class SendBack {
   readonly #room: Pick<ConsumeRoom, 'redelivery' | 'logger'>;
   readonly #group: string;
-  readonly #tally: Pick<Tally, 'retried' | 'deadLettered'>;
+  readonly #tally: Tally;
 
-  constructor(
-    room: Pick<ConsumeRoom, 'redelivery' | 'logger'>,
-    group: string,
-    tally: Pick<Tally, 'retried' | 'deadLettered'>,
-  ) {
+  constructor(room: Pick<ConsumeRoom, 'redelivery' | 'logger'>, group: string, tally: Tally) {
     this.#room = room;
     this.#group = group;
     this.#tally = tally;
@@ -30,18 +26,19 @@ export class SendBack {
     try {
       const options = { group: this.#group, delayLevel, maxReconsumeTimes };
       if ((await redelivery.sendBack(record, options)) === 'DEAD_LETTER') {
-        this.#tally.deadLettered++;
         const topic = deadLetterTopicOf(this.#group);
+        this.#tally.deadLetter(record, topic);
         logger.warn(
           `${nameOf(record, this.#group)} was the last: the message is a dead letter now, in topic "${topic}".`,
         );
       } else {
-        this.#tally.retried++;
+        this.#tally.retry(record);
       }
       return true;
     } catch (error) {
       const message = `${nameOf(record, this.#group)} could not be stored for a retry, it is kept and handled again: ${messageOf(error)}`;
       logger.error(message, stackOf(error));
+      this.#tally.redeliveryFailed(record, error);
       return false;
     }
   }

@@ -2,7 +2,6 @@ import { InvalidOptionError } from '../../errors/index.js';
 import { checkMessageType, checkSendableTopic } from '../store/index.js';
 import type {
   AppendedRecord,
-  Clock,
   HalfSendResult,
   Message,
   MessageQueue,
@@ -21,16 +20,15 @@ import { messageKind } from './message-kind.js';
 import { selectedQueueId, writeQueuesOf } from './queue-selection.js';
 import type { RequestTable } from './request-table.js';
 import { SendDeadlines } from './send-deadlines.js';
-import { SendInFlight, type BrokerIdentity } from './send-in-flight.js';
+import { SendInFlight, type SendEnvironment } from './send-in-flight.js';
 import type { TopicRoute } from './topic-route.js';
 import type { UniqueIds } from './unique-id.js';
 
 /** RocketMQ: `sendMsgTimeout`. */
 const DEFAULT_SEND_TIMEOUT_MS = 3000;
 
-export interface ProducerParts extends BrokerIdentity {
+export interface ProducerParts extends SendEnvironment {
   readonly store: MessageStore;
-  readonly clock: Clock;
   readonly route: TopicRoute;
   readonly ids: UniqueIds;
   readonly limits: MessageLimits;
@@ -103,6 +101,7 @@ export class MessageProducer {
       this.#withTopicAndBody(message, pending, (topic, body) => {
         checkMessageType(topic, messageKind(message, true));
         const draft = this.#draft(message, topic, body, pending, options);
+        pending.messageType = 'TRANSACTION';
         this.#parts.prepare(draft, producerGroup).then(
           (record) => {
             pending.transactionId = record.transactionId;
@@ -135,11 +134,15 @@ export class MessageProducer {
     return new Promise((resolve, reject) => {
       const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
       checkTimeout(timeoutMs);
-      const refusal = this.#parts.refusal();
-      if (refusal !== undefined) throw refusal;
       const answer = resolve as (result: SendResult) => void;
       const pending = new SendInFlight(topic, timeoutMs, this.#parts.clock.now(), this.#parts, answer, reject);
-      submit(pending);
+      try {
+        const refusal = this.#parts.refusal();
+        if (refusal !== undefined) throw refusal;
+        submit(pending);
+      } catch (error) {
+        pending.onFailed(error);
+      }
       if (!pending.isDone) this.#deadlines.watch(pending, timeoutMs);
     });
   }
@@ -211,6 +214,7 @@ export class MessageProducer {
     const { ids, clock } = this.#parts;
     pending.queueId = this.#queueIdOf(message, topic, options);
     pending.msgId = ids.next();
+    pending.messageType = messageKind(message);
     const draft = draftOf(message, body, pending.queueId, pending.msgId, clock.now());
     checkPropertiesSize(draft.properties);
     return draft;

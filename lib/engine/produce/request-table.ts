@@ -1,5 +1,5 @@
 import { NotARequestError, RequestTimeoutError, StoreClosedError } from '../../errors/index.js';
-import { Property, type Clock, type MessageExt, type Random, type Reply } from '../types/index.js';
+import { Property, type Clock, type MessageExt, type Random, type Reply, type SendObserver } from '../types/index.js';
 
 /** The parts of a message that make it a request (RocketMQ: `RequestResponseFuture`, `MessageUtil`). */
 export type RequestProperties = Readonly<Record<string, string>>;
@@ -14,6 +14,8 @@ export interface RequestTableParts {
   readonly random: Random;
   /** Tells the requests of this broker apart from those that another one left in the store. */
   readonly clientId: string;
+  /** Undefined: nobody is told of answers that are dropped. */
+  readonly observer?: Pick<SendObserver, 'replyDropped'> | undefined;
 }
 
 /**
@@ -78,6 +80,7 @@ export class RequestTable {
     const pending = this.#pending.get(correlationId);
     if (pending === undefined) {
       this.#lateReplies++;
+      this.#parts.observer?.replyDropped(request.topic, request.msgId);
       return false;
     }
     pending.resolve(reply);

@@ -6,6 +6,7 @@ import type {
   AppendWaiter,
   Clock,
   EngineLogger,
+  FlushObserver,
   RecordDraft,
   TimerHandle,
 } from '../types/index.js';
@@ -39,6 +40,8 @@ export interface CommitLogEnvironment {
   readonly activity: Activity;
   /** Called with the records that have just become visible, in log order, before their appends end. */
   readonly onVisible: (records: readonly PendingRecord[]) => void;
+  /** Undefined: nobody is told how records get to the disk. */
+  readonly observer?: FlushObserver | undefined;
 }
 
 export interface CommitLogOptions {
@@ -129,6 +132,11 @@ export class CommitLog {
     this.#syncTimer?.cancel();
     this.#syncTimer = undefined;
     if (this.#state === 'open') await this.#datasync();
+  }
+
+  /** Bytes that were appended and are not yet written. */
+  get unflushedBytes(): number {
+    return this.#endOffset - this.#visibleOffset;
   }
 
   /** True when a write or sync failed in a way that leaves the end of the log uncertain. */
@@ -233,6 +241,8 @@ export class CommitLog {
   }
 
   async #flushGroup(): Promise<void> {
+    const { clock, observer } = this.#environment;
+    const startedMs = clock.monotonicMs();
     const group = this.#pending;
     const endOffset = this.#endOffset;
     this.#pending = [];
@@ -242,6 +252,7 @@ export class CommitLog {
       await this.#onWriteFailed(error, [...group, ...this.#pending]);
       return;
     }
+    observer?.flushed(group.length, clock.monotonicMs() - startedMs);
     this.#visibleOffset = endOffset;
     this.#environment.onVisible(group);
     for (const record of group) record.waiter?.onStored(record);
@@ -284,8 +295,11 @@ export class CommitLog {
     const segment = this.#dirtySegment;
     if (segment < 0) return;
     this.#dirtySegment = -1;
+    const { clock, observer } = this.#environment;
+    const startedMs = clock.monotonicMs();
     try {
       await this.#segments.datasync(segment);
+      observer?.synced(clock.monotonicMs() - startedMs);
     } catch (error) {
       this.#fail(error, 'sync');
       throw error;
@@ -299,6 +313,7 @@ export class CommitLog {
       await this.#rollBack(error, lost);
     }
     const refusal = this.#state === 'failed' ? this.#refusal() : this.#asWriteError(error);
+    this.#environment.observer?.flushFailed(refusal, lost.length);
     for (const record of lost) {
       if (record.waiter === undefined) {
         this.#environment.logger.error(

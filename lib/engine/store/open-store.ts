@@ -5,6 +5,7 @@ import type {
   Clock,
   EngineLogger,
   FileSystem,
+  FlushObserver,
   MessageStore,
   StateDirectory,
   SubscriptionGroupTable,
@@ -69,6 +70,18 @@ export interface StoreEnvironment {
   readonly clock: Clock;
   readonly logger: EngineLogger;
   readonly activity: Activity;
+  /** Undefined: nobody is told how records get to the disk. */
+  readonly observer?: FlushObserver | undefined;
+}
+
+/** The log as it is now, for whoever watches it. */
+export interface LogStatus {
+  /** From the first record that the store still holds to the last. */
+  readonly sizeBytes: number;
+  /** Appended and not yet written. */
+  readonly unflushedBytes: number;
+  /** A write or sync failed for good: the store takes nothing more until it is opened again. */
+  readonly hasFailed: boolean;
 }
 
 /** A store that is open, with all that its services need of it. */
@@ -83,6 +96,7 @@ export interface OpenStore {
   readonly disk: DiskWatch;
   /** Removes what is old. Has to be started. */
   readonly retention: Retention;
+  logStatus(): LogStatus;
   /**
    * Takes a topic and its queues out of the store; see {@link TopicRemoval.delete}. Also finishes a deletion that has failed half-way.
    *
@@ -269,6 +283,11 @@ async function openOwnedStore(
     isOfDeletedTopic: (topicName, physicalOffset) => deletedTopics.covers(topicName, physicalOffset),
     disk,
     retention,
+    logStatus: () => ({
+      sizeBytes: log.visibleOffset - segments.firstOffset,
+      unflushedBytes: log.unflushedBytes,
+      hasFailed: log.hasFailed,
+    }),
     close: () => (closing ??= close()),
   };
 }

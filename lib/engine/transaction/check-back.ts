@@ -1,4 +1,12 @@
-import type { Clock, EngineLogger, ServiceContext, StoredRecord, TransactionChecker } from '../types/index.js';
+import { TransactionCheckFailedError } from '../../errors/index.js';
+import type {
+  Clock,
+  EngineLogger,
+  ServiceContext,
+  StoredRecord,
+  TransactionChecker,
+  TransactionObserver,
+} from '../types/index.js';
 import { CheckSchedule } from './check-schedule.js';
 import { CheckerRegistry } from './checker-registry.js';
 import { halfView } from './half-message.js';
@@ -27,6 +35,7 @@ export class CheckBack {
   readonly #context: ServiceContext;
   readonly #options: TransactionOptions;
   readonly #actions: CheckActions;
+  readonly #observer: TransactionObserver | undefined;
   readonly #checkers = new CheckerRegistry();
   readonly #schedule: CheckSchedule<PendingHalf>;
   /** Due, waiting for one of the running check-backs to end; in order. */
@@ -38,12 +47,19 @@ export class CheckBack {
   readonly #releases = new Set<() => void>();
   #closed = false;
 
-  constructor(context: ServiceContext, options: TransactionOptions, actions: CheckActions) {
+  /** @param observer undefined: nobody is told of check-backs that fail */
+  constructor(
+    context: ServiceContext,
+    options: TransactionOptions,
+    actions: CheckActions,
+    observer?: TransactionObserver,
+  ) {
     this.#context = context;
     this.#clock = context.clock;
     this.#logger = context.logger;
     this.#options = options;
     this.#actions = actions;
+    this.#observer = observer;
     this.#schedule = new CheckSchedule(context.clock, (half) => this.#makeReady(half));
   }
 
@@ -142,6 +158,8 @@ export class CheckBack {
         this.#logger.warn(
           `The checker of producer group "${half.identity.producerGroup}" has not answered within ${this.#options.checkIntervalMs} ms about transaction ${half.identity.transactionId}; it is asked again.`,
         );
+        const reason = `its checker has not answered within ${this.#options.checkIntervalMs} ms`;
+        this.#observer?.checkFailed(half.identity, new TransactionCheckFailedError({ ...namesOf(half), reason }));
         this.plan(half);
         release();
       }, this.#options.checkIntervalMs);
@@ -165,11 +183,14 @@ export class CheckBack {
       this.#logger.error(
         `The checker of producer group "${producerGroup}" gave no transaction state for transaction ${transactionId}; that counts as UNKNOWN.`,
       );
+      const reason = 'its checker gave no transaction state';
+      this.#observer?.checkFailed(half.identity, new TransactionCheckFailedError({ ...namesOf(half), reason }));
     } catch (error) {
       this.#logger.error(
         `The checker of producer group "${producerGroup}" failed for transaction ${transactionId}; that counts as UNKNOWN: ${String(error)}`,
         stackOf(error),
       );
+      this.#observer?.checkFailed(half.identity, error);
     }
     return 'UNKNOWN';
   }
@@ -186,6 +207,11 @@ export class CheckBack {
     // Not by its age, which may be over: that would be at once, and again and again while the disk is full.
     this.#planIn(half, this.#options.checkIntervalMs);
   }
+}
+
+function namesOf({ identity }: PendingHalf): { transactionId: string; producerGroup: string } {
+  const { transactionId, producerGroup } = identity;
+  return { transactionId, producerGroup };
 }
 
 /** Where a checker of the application failed. */

@@ -6,9 +6,10 @@ import {
   type ServiceContext,
   type StoredRecord,
   type TransactionChecker,
+  type TransactionObserver,
   type TransactionState,
 } from '../types/index.js';
-import { CheckBack } from './check-back.js';
+import { CheckBack, type CheckActions } from './check-back.js';
 import { HalfLog } from './half-log.js';
 import type { OffsetTable } from './offset-table.js';
 import type { PendingHalf } from './pending-half.js';
@@ -38,6 +39,7 @@ export interface PendingTransaction {
  */
 export class TransactionService {
   readonly #context: ServiceContext;
+  readonly #observer: TransactionObserver | undefined;
   readonly #log: HalfLog;
   readonly #checkBack: CheckBack;
   /** By transaction id. Whoever decides a transaction takes it out first, in the same turn. */
@@ -49,14 +51,22 @@ export class TransactionService {
   #state: 'not started' | 'open' | 'closing' | 'closed' = 'not started';
   #closing: Promise<void> | undefined;
 
-  constructor(context: ServiceContext, offsets: OffsetTable, options: TransactionOptions) {
+  /** @param observer undefined: nobody is told what becomes of transactions */
+  constructor(
+    context: ServiceContext,
+    offsets: OffsetTable,
+    options: TransactionOptions,
+    observer?: TransactionObserver,
+  ) {
     this.#context = context;
+    this.#observer = observer;
     this.#log = new HalfLog(context, offsets);
-    this.#checkBack = new CheckBack(context, options, {
+    const actions: CheckActions = {
       renew: (half) => this.#renew(half),
       decide: (half, state) => this.#track(this.#decide(half, state)),
       setAside: (half) => this.#setAside(half),
-    });
+    };
+    this.#checkBack = new CheckBack(context, options, actions, observer);
   }
 
   /** Takes up the transactions that the store holds without a decision, and begins to ask about them. */
@@ -178,6 +188,7 @@ export class TransactionService {
     await half.renewal;
     if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
     await this.#log.markDecided(half);
+    this.#observer?.transactionEnded(half.identity, state);
   }
 
   async #setAside(half: PendingHalf): Promise<void> {
@@ -187,6 +198,7 @@ export class TransactionService {
     this.#context.logger.warn(
       `Transaction ${transactionId} of producer group "${producerGroup}" for topic "${topic}" is still unknown after ${half.place.checkTimes} check-backs and is set aside in ${TRANS_CHECK_MAX_TIME_TOPIC}.`,
     );
+    this.#observer?.transactionSetAside(half.identity, half.place.checkTimes);
     await this.#log.markDecided(half);
   }
 

@@ -1,5 +1,7 @@
 import type { ConsumeFromWhere, ConsumeMode, MessageModel, MessageSelector } from './consumption.js';
+import type { EngineEventListener } from './events.js';
 import type { Message, MessageExt, MessageQueue, SendResult } from './message.js';
+import type { EngineMetrics } from './metrics.js';
 import type { PullConsumer, PullConsumerOptions } from './pull.js';
 
 /**
@@ -62,6 +64,15 @@ export interface MessageEngine {
 
   /** Makes a consumer that asks for messages when it wants them (RocketMQ: `DefaultLitePullConsumer`). */
   createPullConsumer(options: PullConsumerOptions): Promise<PullConsumer>;
+
+  /** What the engine counts about itself, at this moment. Absent: it does not count. */
+  metrics?(): Promise<EngineMetrics>;
+  /**
+   * Tells of failures as they happen. Absent: the engine does not tell. A listener must be quick; what it throws is logged and changes nothing.
+   *
+   * @returns a function that ends it
+   */
+  listen?(listener: EngineEventListener): () => void;
 }
 
 export interface EngineCapabilities {
