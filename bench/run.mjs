@@ -4,12 +4,15 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { durableSend } from './lines/durable-send.mjs';
+import { orderly } from './lines/orderly.mjs';
 import { sendToConsumed } from './lines/send-to-consumed.mjs';
+import { sql92 } from './lines/sql92.mjs';
+import { timers } from './lines/timers.mjs';
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
-const lines = { 'durable-send': durableSend, 'send-to-consumed': sendToConsumed };
+const lines = { 'durable-send': durableSend, 'send-to-consumed': sendToConsumed, timers, sql92, orderly };
 const chosen = values.only === undefined ? Object.keys(lines) : values.only.split(',');
 const unknown = chosen.filter((name) => !(name in lines));
 if (unknown.length > 0) {
@@ -29,13 +32,14 @@ const directory = new URL('./results/', import.meta.url);
 mkdirSync(directory, { recursive: true });
 writeFileSync(new URL('latest.jsonl', directory), results.map((result) => `${JSON.stringify(result)}\n`).join(''));
 
-function format({ line, what, rate, floor, note = '' }) {
-  const columns = [line.padEnd(20), what.padEnd(34), `${Math.round(rate).toLocaleString('en')}/s`.padStart(12)];
+function format({ line, what, rate, floor, against = 'floor', note = '' }) {
+  const columns = [line.padEnd(20), what.padEnd(40)];
+  if (rate !== undefined) columns.push(`${Math.round(rate).toLocaleString('en')}/s`.padStart(12));
   if (floor !== undefined) {
     columns.push(
-      `floor ${Math.round(floor).toLocaleString('en')}/s`.padStart(18),
+      `${against} ${Math.round(floor).toLocaleString('en')}/s`.padStart(22),
       `ratio ${(rate / floor).toFixed(2)}`,
     );
   }
-  return [...columns, note].join('  ');
+  return [...columns, note].join('  ').trimEnd();
 }

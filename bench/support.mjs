@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { EmbeddedBroker, SilentLogger } from 'nestjs-rocket';
 
@@ -55,6 +57,31 @@ export function countingConsumer(group, topic, onMessage, changes = {}) {
       },
     ],
   };
+}
+
+/** Has a new group consume what is there, up to a number of messages. @returns seconds */
+export async function consumeBacklog(broker, { group, topic, messages }, changes) {
+  let handled = 0;
+  let onAll;
+  const all = new Promise((resolve) => (onAll = resolve));
+  const onMessage = () => {
+    if (++handled === messages) onAll();
+  };
+  const startedMs = performance.now();
+  const consumer = await broker.subscribe(countingConsumer(group, topic, onMessage, changes));
+  await all;
+  const seconds = (performance.now() - startedMs) / 1000;
+  await consumer.close({ timeoutMs: 10_000 });
+  return seconds;
+}
+
+/** What the process holds after a full collection: `rss`, and `ownBytes` of heap and buffers. */
+export function memoryAfterGc() {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc');
+  for (let i = 0; i < 3; i++) collect();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, ownBytes: heapUsed + external };
 }
 
 /** Bytes of one record on disk, besides its body: what a plain send to the topic writes. */
