@@ -2,12 +2,17 @@ export {
   InjectRocketTemplate,
   LocalTransactionState,
   MessageListener,
+  RocketCtx,
+  RocketHeader,
+  RocketMsg,
+  RocketPayload,
   TransactionListener,
   type BatchListenerDecorator,
   type BatchListenerOptions,
   type LocalTransactionListener,
   type MessageListenerDecorator,
   type MessageListenerOptions,
+  type ParameterPipe,
   type RocketBatchListener,
   type RocketListener,
   type RocketReplyListener,
@@ -25,6 +30,7 @@ export {
   type PayloadOf,
   type PayloadType,
 } from './converter/index.js';
+export { ROCKET_CONTEXT_TYPE, RocketContext, isRocketContext } from './execution/index.js';
 export { RocketAdmin } from './rocket.admin.js';
 export {
   RocketListenerRegistry,
@@ -38,7 +44,7 @@ export {
 export { RocketModule } from './rocket.module.js';
 export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
 export type { ConsumerOptions, ProducerOptions, RocketModuleOptions, RocketOptionsFactory } from './rocket.options.js';
-export { ROCKET_CONVERTER, ROCKET_ENGINE, getRocketTemplateToken } from './rocket.tokens.js';
+export { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_MESSAGE, getRocketTemplateToken } from './rocket.tokens.js';
 export {
   BatchSplitter,
   MessageBuilder,

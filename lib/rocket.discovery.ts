@@ -1,19 +1,26 @@
 import { Inject, Injectable, Scope } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 
+/** A provider or controller that Nest makes anew for each request, and with it what it stands for. */
+export type ScopedProvider = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** A module of the app, with what Nest has made in it. */
+export type HostModule = NonNullable<ScopedProvider['host']>;
+
 /** A provider or controller of the app. */
 export interface DiscoveredInstance {
   readonly instance: object;
   readonly type: DecoratedClass;
   /** The module that provides it: a class can be provided by two. */
-  readonly moduleName: string | undefined;
+  readonly module: HostModule | undefined;
 }
 
 /** A provider or controller that exists only for the time of a request or for each of its users. */
 export interface DiscoveredScoped {
   readonly type: DecoratedClass;
-  readonly name: string;
+  readonly module: HostModule | undefined;
   readonly scope: 'request-scoped' | 'transient';
+  readonly provider: ScopedProvider;
 }
 
 /** A class as metadata is read from it. */
@@ -39,7 +46,7 @@ export class RocketDiscovery {
       const instance: unknown = wrapper.instance;
       const type = classOf(instance);
       if (type === undefined || found.has(instance as object)) continue;
-      found.set(instance as object, { instance: instance as object, type, moduleName: wrapper.host?.name });
+      found.set(instance as object, { instance: instance as object, type, module: wrapper.host });
     }
     return [...found.values()];
   }
@@ -49,20 +56,20 @@ export class RocketDiscovery {
       const transient = wrapper.scope === Scope.TRANSIENT;
       if (wrapper.isAlias || (!transient && wrapper.isDependencyTreeStatic())) return [];
       if (typeof wrapper.metatype !== 'function') return [];
-      const name = wrapper.metatype.name;
-      return [{ type: wrapper.metatype, name, scope: transient ? 'transient' : 'request-scoped' }];
+      const scope = transient ? 'transient' : 'request-scoped';
+      return [{ type: wrapper.metatype, module: wrapper.host, scope, provider: wrapper }];
     });
   }
 
-  #wrappers(): ReturnType<DiscoveryService['getProviders']> {
+  #wrappers(): readonly ScopedProvider[] {
     return [...this.#discovery.getProviders(), ...this.#discovery.getControllers()];
   }
 }
 
 /** How errors and log lines name an instance, or one of its methods. */
-export function labelOf(found: DiscoveredInstance, methodName?: string): string {
+export function labelOf(found: Pick<DiscoveredInstance, 'type' | 'module'>, methodName?: string): string {
   const place = methodName === undefined ? found.type.name : `${found.type.name}.${methodName}`;
-  return found.moduleName === undefined ? place : `${place} (of ${found.moduleName})`;
+  return found.module === undefined ? place : `${place} (of ${found.module.name})`;
 }
 
 /** Undefined for primitives, and for objects without a class, such as those with a null prototype. */

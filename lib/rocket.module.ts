@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { HandlerPipelines, RocketContext } from './execution/index.js';
 import {
   ListenerContainer,
   ListenerExplorer,
@@ -12,7 +13,7 @@ import { RocketLifecycle } from './rocket.lifecycle.js';
 import { ConfigurableModuleClass, type RocketModuleAsyncOptions } from './rocket.module-definition.js';
 import type { RocketModuleOptions } from './rocket.options.js';
 import { rocketProviders } from './rocket.providers.js';
-import { ROCKET_CONVERTER, ROCKET_ENGINE, getRocketTemplateToken } from './rocket.tokens.js';
+import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_MESSAGE, getRocketTemplateToken } from './rocket.tokens.js';
 import { RocketTemplate } from './template/index.js';
 import {
   TransactionChecks,
@@ -37,6 +38,7 @@ import {
   providers: [
     ...rocketProviders,
     RocketDiscovery,
+    HandlerPipelines,
     ListenerMetadataAccessor,
     ListenerExplorer,
     ListenerContainer,
@@ -56,6 +58,8 @@ import {
     getRocketTemplateToken(),
     ROCKET_ENGINE,
     ROCKET_CONVERTER,
+    RocketContext,
+    ROCKET_MESSAGE,
   ],
 })
 export class RocketModule extends ConfigurableModuleClass {

@@ -12,6 +12,7 @@ import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 import { DEFAULT_PRODUCER_GROUP } from './rocket.constants.js';
 import { producerGroupRule } from './rocket.names.js';
 import {
+  aBoolean,
   aFunction,
   anObject,
   checkOptions,
@@ -39,6 +40,11 @@ export interface ProducerOptions {
 export interface ConsumerOptions {
   /** How long shutdown waits for handlers that are running, in milliseconds. Default 10,000. Messages of those that take longer come again. */
   readonly shutdownTimeoutMs?: number | undefined;
+  /**
+   * Includes the app's global guards, pipes, interceptors and filters (`APP_GUARD`, `app.useGlobalPipes()`, …) in the handling of messages. Default false: those are
+   * made for requests as a rule, and would refuse messages or fail at them.
+   */
+  readonly globalEnhancers?: boolean | undefined;
 }
 
 /** Options of `RocketModule.forRoot`: those of the embedded broker, and those of the Nest side. All have defaults. */
@@ -69,7 +75,7 @@ export interface ResolvedRocketOptions {
     readonly sendMessageTimeoutMs: number;
     readonly messageQueueSelector: MessageQueueSelector | undefined;
   };
-  readonly consumer: { readonly shutdownTimeoutMs: number };
+  readonly consumer: { readonly shutdownTimeoutMs: number; readonly globalEnhancers: boolean };
   readonly converter: MessageConverter;
   /** The engine that was given; undefined: the module makes one. */
   readonly engine: MessageEngine | undefined;
@@ -87,6 +93,7 @@ const PRODUCER_RULES: OptionRules<ProducerOptions> = {
 
 const CONSUMER_RULES: OptionRules<ConsumerOptions> = {
   shutdownTimeoutMs: integer(0),
+  globalEnhancers: aBoolean,
 };
 
 const OWN_RULES: OptionRules<OwnOptions> = {
@@ -171,7 +178,10 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
       sendMessageTimeoutMs: producer.sendMessageTimeoutMs ?? 3000,
       messageQueueSelector: producer.messageQueueSelector,
     },
-    consumer: { shutdownTimeoutMs: consumer.shutdownTimeoutMs ?? 10_000 },
+    consumer: {
+      shutdownTimeoutMs: consumer.shutdownTimeoutMs ?? 10_000,
+      globalEnhancers: consumer.globalEnhancers ?? false,
+    },
     converter: converter ?? new DefaultMessageConverter(),
     engine,
     broker: resolveBrokerOptions(ofBroker),

@@ -1,11 +1,14 @@
-import { Logger, type Provider } from '@nestjs/common';
+import { Logger, Scope, type Provider } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
 import type { MessageConverter } from './converter/index.js';
-import { EmbeddedBroker, type MessageEngine } from './engine/index.js';
+import { EmbeddedBroker, type MessageEngine, type MessageExt } from './engine/index.js';
+import { RocketContext } from './execution/index.js';
 import { ROCKET_ENGINE_LOG_CONTEXT, ROCKET_LOG_CONTEXT } from './rocket.constants.js';
 import { resolveRocketOptions, type ResolvedRocketOptions, type RocketModuleOptions } from './rocket.options.js';
 import {
   ROCKET_CONVERTER,
   ROCKET_ENGINE,
+  ROCKET_MESSAGE,
   ROCKET_MODULE_OPTIONS,
   ROCKET_RESOLVED_OPTIONS,
   getRocketTemplateToken,
@@ -31,7 +34,24 @@ export const rocketProviders: readonly Provider[] = [
     inject: [ROCKET_RESOLVED_OPTIONS],
   },
   { provide: getRocketTemplateToken(), useExisting: RocketTemplate },
+  // What is being handled, for request-scoped providers. Durable ones get what the app's strategy says instead.
+  {
+    provide: RocketContext,
+    scope: Scope.REQUEST,
+    useFactory: (request: unknown): RocketContext | undefined => contextIn(request),
+    inject: [REQUEST],
+  },
+  {
+    provide: ROCKET_MESSAGE,
+    scope: Scope.REQUEST,
+    useFactory: (request: unknown): MessageExt | undefined => contextIn(request)?.message,
+    inject: [REQUEST],
+  },
 ];
+
+function contextIn(request: unknown): RocketContext | undefined {
+  return request instanceof RocketContext ? request : undefined;
+}
 
 async function openEngine(options: ResolvedRocketOptions): Promise<MessageEngine> {
   if (options.engine !== undefined) return options.engine;

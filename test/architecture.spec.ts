@@ -10,6 +10,7 @@ const WIRING = /^lib\/(index|rocket\.(module|providers|lifecycle)[^/]*)\.ts$/;
 const SHARED = 'lib/rocket.*';
 const NEST_SIDE = [
   'lib/decorators',
+  'lib/execution',
   'lib/listener',
   'lib/transaction',
   'lib/template',
@@ -45,7 +46,8 @@ const house: FloorPlan = {
     [SHARED]: ['lib/converter', ENGINE_DOOR, 'lib/errors'],
     'lib/decorators': ['lib/converter', SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/converter': [SHARED, ENGINE_DOOR, 'lib/errors'],
-    'lib/listener': ['lib/converter', 'lib/decorators', SHARED, ENGINE_DOOR, 'lib/errors'],
+    'lib/execution': ['lib/converter', SHARED, ENGINE_DOOR, 'lib/errors'],
+    'lib/listener': ['lib/converter', 'lib/decorators', 'lib/execution', SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/transaction': ['lib/converter', 'lib/decorators', SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/template': ['lib/converter', 'lib/decorators', 'lib/transaction', SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/health': [SHARED, ENGINE_DOOR, 'lib/errors'],

@@ -52,6 +52,13 @@ export interface MessageListenerOptions {
    * `batchSize`. A type parameter tells this in RocketMQ's Spring listener, but types are gone when the app runs.
    */
   readonly replies?: boolean | undefined;
+  /**
+   * What becomes of a message whose payload can not be made or is refused by a pipe, such as ValidationPipe. `DEAD_LETTER` (default): at once, with the reasons in the
+   * dead letter's properties `DLQ_REASON` and `DLQ_DETAIL`. `RETRY`: as when the handler throws. `DISCARD`: done, with a line in the log.
+   */
+  readonly onInvalidPayload?: 'DEAD_LETTER' | 'RETRY' | 'DISCARD' | undefined;
+  /** What becomes of a message that a guard refuses. The same choice, with the same default. */
+  readonly onForbidden?: 'DEAD_LETTER' | 'RETRY' | 'DISCARD' | undefined;
 }
 
 /**
@@ -93,9 +100,9 @@ export interface BatchListenerOptions extends MessageListenerOptions {
   readonly batchSize: number;
 }
 
-/** Decorates a class that has `onMessage`, or any method. */
+/** Decorates a class that has `onMessage`, or any method. Parameter decorators may give it what it takes, so its parameters can be any. */
 export interface MessageListenerDecorator {
-  (target: abstract new (...args: never[]) => { onMessage(payload: never, message: MessageExt): unknown }): void;
+  (target: abstract new (...args: never[]) => { onMessage(...args: never[]): unknown }): void;
   (target: object, method: string | symbol, descriptor: PropertyDescriptor): void;
 }
 
@@ -103,7 +110,7 @@ export interface MessageListenerDecorator {
 export interface BatchListenerDecorator {
   (
     target: abstract new (...args: never[]) => {
-      onMessages(payloads: never[], messages: MessageExt[], context: BatchContext): unknown;
+      onMessages(...args: never[]): unknown;
     },
   ): void;
   (target: object, method: string | symbol, descriptor: PropertyDescriptor): void;

@@ -17,7 +17,8 @@ export {
   SystemRandom,
 } from './io/index.js';
 export type * from './admin/index.js';
-export { batchSizeOf, RESERVED_PROPERTIES } from './produce/index.js';
+export { batchSizeOf } from './produce/index.js';
+export { RESERVED_PROPERTIES } from './types/index.js';
 export { checkGroupName, checkTopicName, type FlushDiskType } from './store/index.js';
 export * from './types/clock.js';
 export * from './types/consumption.js';

@@ -35,8 +35,9 @@ export class PayloadUnreadableError extends defineError<{
   reason: string;
 }>({
   code: 'PAYLOAD_UNREADABLE',
-  meaning: "The body of a message can not be turned into the listener's payloadType. It counts as a failed delivery.",
-  remedy: "Correct the listener's payloadType or the sender; the message comes again until it is a dead letter.",
+  meaning:
+    "The body of a message can not be turned into the listener's payloadType. It goes where the listener's onInvalidPayload says.",
+  remedy: "Correct the listener's payloadType or the sender.",
   message: ({ listener, topic, msgId, reason }) =>
     `Message ${msgId} of topic "${topic}" could not be handed to ${listener}: ${reason}`,
 }) {}

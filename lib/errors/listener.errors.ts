@@ -104,3 +104,11 @@ export class NameIllegalError extends defineError<{ kind: string; name: unknown;
   remedy: 'Use letters, digits, "_", "-", "%" and "|".',
   message: ({ kind, name, reason }) => `The ${kind} ${describe(name)} is not allowed: ${reason}.`,
 }) {}
+
+export class RocketContextMissingError extends defineError<{ contextType: string }>({
+  code: 'ROCKET_CONTEXT_MISSING',
+  meaning:
+    'A guard, interceptor, filter or parameter decorator asked for the context of a message where none is handled.',
+  remedy: 'Ask isRocketContext first where it runs for requests as well.',
+  message: ({ contextType }) => `There is no message here: the context is of type "${contextType}".`,
+}) {}

@@ -94,9 +94,19 @@ export class AlreadyRecalledError extends defineError<{ topic: string; msgId: st
  */
 export class NonRetryableError extends Error {
   readonly code = 'NON_RETRYABLE';
+  /** Properties that the dead letter gets in addition to the message's own. */
+  readonly properties: Readonly<Record<string, string>>;
 
-  constructor(message = 'This message can never be handled.', options?: { cause?: unknown }) {
-    super(message, options);
+  /**
+   * @param options.properties tell the reader of the dead letter why it is one. RocketMQ's own names are left out, values are cut to 2048 characters, and what is
+   * beyond 16 properties or the room that a message has for them is dropped: the dead letter is stored in any case.
+   */
+  constructor(
+    message = 'This message can never be handled.',
+    options?: { readonly cause?: unknown; readonly properties?: Readonly<Record<string, string>> },
+  ) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'NonRetryableError';
+    this.properties = { ...options?.properties };
   }
 }

@@ -1,5 +1,6 @@
 import type { PayloadType } from '../converter/index.js';
 import type { ConsumeFromWhere, MessageModel, SubscriptionSpec } from '../engine/index.js';
+import type { ContextListener, Delivery, RefusalAction } from '../execution/index.js';
 
 /** A listener's options, checked and with all defaults. */
 export interface ResolvedListenerOptions extends Omit<SubscriptionSpec, 'handler' | 'batchHandler'> {
@@ -13,6 +14,8 @@ export interface ResolvedListenerOptions extends Omit<SubscriptionSpec, 'handler
   readonly payloadType: PayloadType | undefined;
   /** What the handler returns is the answer to a request. */
   readonly replies: boolean;
+  readonly onInvalidPayload: RefusalAction;
+  readonly onForbidden: RefusalAction;
 }
 
 /** A handler that was found in the app, and what it consumes. */
@@ -21,5 +24,10 @@ export interface ListenerDefinition {
   readonly name: string;
   readonly options: ResolvedListenerOptions;
   /** Calls the method on its instance: with a payload and its message, or with arrays of both and what may be said of single messages. */
-  invoke(...args: readonly unknown[]): unknown;
+  invoke(...delivery: Delivery): unknown;
+}
+
+/** What a delivery says of the listener that it is for. */
+export function contextOf({ name, options }: ListenerDefinition): ContextListener {
+  return { listener: name, listenerId: options.id, consumerGroup: options.consumerGroup };
 }

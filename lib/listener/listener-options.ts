@@ -30,6 +30,8 @@ const RULES: OptionRules<MessageListenerOptions> = {
     accepts: isPayloadType,
   },
   replies: aBoolean,
+  onInvalidPayload: oneOf('DEAD_LETTER', 'RETRY', 'DISCARD'),
+  onForbidden: oneOf('DEAD_LETTER', 'RETRY', 'DISCARD'),
 };
 
 /**
@@ -50,6 +52,11 @@ export function resolveListenerOptions(listener: string, options: MessageListene
       options.consumeTimestampMs,
       `left out unless consumeFromWhere is 'CONSUME_FROM_TIMESTAMP'`,
     );
+  }
+  for (const option of ['onInvalidPayload', 'onForbidden'] as const) {
+    // Who asked would wait for an answer until the request times out.
+    if (options.replies !== true || options[option] !== 'DISCARD') continue;
+    throw invalid(option, 'DISCARD', `'DEAD_LETTER' or 'RETRY' when replies is true`);
   }
   const messageModel = options.messageModel ?? 'CLUSTERING';
   const consumeMode = options.consumeMode ?? 'CONCURRENTLY';
@@ -81,5 +88,7 @@ export function resolveListenerOptions(listener: string, options: MessageListene
     pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes ?? 100 * 1024 * 1024,
     payloadType: options.payloadType,
     replies: options.replies ?? false,
+    onInvalidPayload: options.onInvalidPayload ?? 'DEAD_LETTER',
+    onForbidden: options.onForbidden ?? 'DEAD_LETTER',
   };
 }

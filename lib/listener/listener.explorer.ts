@@ -1,8 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ListenerInvalidError } from '../errors/index.js';
-import { RocketDiscovery, labelOf, type DiscoveredInstance } from '../rocket.discovery.js';
+import {
+  HandlerPipelines,
+  RocketContext,
+  scopedHandler,
+  type HandlerCall,
+  type HandlerSite,
+} from '../execution/index.js';
+import { RocketDiscovery, labelOf, type DiscoveredInstance, type DiscoveredScoped } from '../rocket.discovery.js';
 import type { ListenerDefinition } from './listener-definition.js';
-import { ListenerMetadataAccessor, type ListenerDeclaration } from './listener-metadata.accessor.js';
+import { ListenerMetadataAccessor } from './listener-metadata.accessor.js';
 import { resolveListenerOptions } from './listener-options.js';
 
 /** Finds what is decorated with `@MessageListener` in the app. */
@@ -10,51 +17,72 @@ import { resolveListenerOptions } from './listener-options.js';
 export class ListenerExplorer {
   readonly #discovery: RocketDiscovery;
   readonly #metadata: ListenerMetadataAccessor;
+  readonly #pipelines: HandlerPipelines;
 
   constructor(
     @Inject(RocketDiscovery) discovery: RocketDiscovery,
     @Inject(ListenerMetadataAccessor) metadata: ListenerMetadataAccessor,
+    @Inject(HandlerPipelines) pipelines: HandlerPipelines,
   ) {
     this.#discovery = discovery;
     this.#metadata = metadata;
+    this.#pipelines = pipelines;
   }
 
   /** @throws ListenerInvalidError, ListenerOptionError, UnknownOptionError */
   explore(): readonly ListenerDefinition[] {
-    this.#refuseScoped();
-    return this.#discovery
+    const scoped = this.#discovery
+      .scoped()
+      .flatMap((found) => this.#define(found, (site) => this.#callScoped(found, site)));
+    const others = this.#discovery
       .instances()
-      .flatMap((found) =>
-        this.#metadata.declarationsOf(found.type).map((declaration) => defineListener(found, declaration)),
-      );
+      .flatMap((found) => this.#define(found, (site) => this.#callInstance(found, site)));
+    return [...scoped, ...others];
   }
 
-  /** A decorated class that nobody ever calls would be the worst outcome, so it keeps the app from starting. */
-  #refuseScoped(): void {
-    for (const { type, name, scope } of this.#discovery.scoped()) {
-      if (this.#metadata.declarationsOf(type).length === 0) continue;
-      throw new ListenerInvalidError({
-        listener: name,
-        reason: `it is ${scope}, itself or through what it injects; a listener must be a singleton`,
-      });
+  #define(found: Found, callOf: (site: HandlerSite) => ListenerDefinition['invoke']): readonly ListenerDefinition[] {
+    return this.#metadata.declarationsOf(found.type).map(({ methodName, options: given }) => {
+      const name = labelOf(found, isOwnMethod(methodName) ? undefined : methodName);
+      const options = resolveListenerOptions(name, given);
+      const { type, module } = found;
+      const isOrderly = options.consumeMode === 'ORDERLY';
+      const { id, consumerGroup, isBatch, payloadType, onInvalidPayload, onForbidden } = options;
+      const place = { listener: name, listenerId: id, consumerGroup, type, methodName, module };
+      const invoke = callOf({ ...place, isBatch, isOrderly, payloadType, onInvalidPayload, onForbidden });
+      return { name, options, invoke };
+    });
+  }
+
+  #callInstance({ instance }: DiscoveredInstance, site: HandlerSite): ListenerDefinition['invoke'] {
+    const methods = instance as Record<string, (...args: readonly unknown[]) => unknown>;
+    requireMethod(site, methods[site.methodName]);
+    const around = this.#pipelines.prepare(site);
+    // Looked up at each call, so that a spy which a test sets on the instance is called.
+    if (around === undefined) return (...args) => methods[site.methodName]!(...args);
+    return inContext(site, around({ instance }));
+  }
+
+  #callScoped({ type, scope, provider }: DiscoveredScoped, site: HandlerSite): ListenerDefinition['invoke'] {
+    if (scope === 'transient') {
+      const reason =
+        'it is transient: it exists once for each class that injects it; make it a singleton or request-scoped';
+      throw new ListenerInvalidError({ listener: site.listener, reason });
     }
+    requireMethod(site, (type.prototype as Record<string, unknown>)[site.methodName]);
+    return inContext(site, scopedHandler(this.#pipelines, site, provider));
   }
 }
 
-function defineListener(found: DiscoveredInstance, declaration: ListenerDeclaration): ListenerDefinition {
-  const { methodName, options } = declaration;
-  const instance = found.instance as Record<string, unknown>;
-  const name = labelOf(found, isOwnMethod(methodName) ? undefined : methodName);
-  if (typeof instance[methodName] !== 'function') {
-    throw new ListenerInvalidError({ listener: name, reason: `it has no method ${signatureOf(methodName)}` });
-  }
-  return {
-    name,
-    options: resolveListenerOptions(name, options),
-    // Looked up at each call, so that a spy which a test sets on the instance is called.
-    invoke: (...args: readonly unknown[]): unknown =>
-      (instance[methodName] as (...args: readonly unknown[]) => unknown).call(instance, ...args),
-  };
+type Found = Pick<DiscoveredInstance, 'type' | 'module'>;
+
+/** A decorated class that nobody ever calls would be the worst outcome, so it keeps the app from starting. */
+function requireMethod({ listener, methodName }: HandlerSite, method: unknown): void {
+  if (typeof method === 'function') return;
+  throw new ListenerInvalidError({ listener, reason: `it has no method ${signatureOf(methodName)}` });
+}
+
+function inContext(site: HandlerSite, call: HandlerCall): ListenerDefinition['invoke'] {
+  return (...delivery) => call(new RocketContext(delivery[1], site), delivery);
 }
 
 const isOwnMethod = (methodName: string): boolean => methodName === 'onMessage' || methodName === 'onMessages';

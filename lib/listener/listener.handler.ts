@@ -1,10 +1,12 @@
-import { isObservable, lastValueFrom } from 'rxjs';
 import type { MessageConverter } from '../converter/index.js';
-import type { BatchContext, BatchMessageHandler, MessageExt, MessageHandler } from '../engine/index.js';
+import type { MessageExt, MessageHandler } from '../engine/index.js';
 import { NonRetryableError, PayloadUnreadableError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
+import { RocketContext, settleRefusal } from '../execution/index.js';
+import { createBatchHandler } from './batch-handler.js';
 import type { SubscriptionHandlers } from './consumer-plan.js';
-import type { ListenerDefinition } from './listener-definition.js';
+import { resultOf } from './handler-result.js';
+import { contextOf, type ListenerDefinition } from './listener-definition.js';
 import type { ListenerReplies } from './listener.reply.js';
 
 /** What the engine calls for the messages of a listener. */
@@ -15,12 +17,21 @@ export function createHandlers(
 ): SubscriptionHandlers {
   if (listener.options.replies) return { handler: createReplyingHandler(listener, converter, replies) };
   return listener.options.isBatch
-    ? { batchHandler: createBatchHandler(listener, converter) }
+    ? { batchHandler: createBatchHandler(listener, (message) => readPayload(listener, converter, message)) }
     : { handler: createMessageHandler(listener, converter) };
 }
 
 function createMessageHandler(listener: ListenerDefinition, converter: MessageConverter): MessageHandler {
-  return (message) => resultOf(listener.invoke(readPayload(listener, converter, message), message));
+  return (message) => {
+    let payload: unknown;
+    try {
+      payload = readPayload(listener, converter, message);
+    } catch (error) {
+      const context = new RocketContext(message, contextOf(listener));
+      return settleRefusal(context, 'INVALID_PAYLOAD', listener.options.onInvalidPayload, error);
+    }
+    return resultOf(listener.invoke(payload, message));
+  };
 }
 
 function createReplyingHandler(
@@ -30,39 +41,6 @@ function createReplyingHandler(
 ): MessageHandler {
   const handle = createMessageHandler(listener, converter);
   return (message) => replies.answer(listener, message, handle(message));
-}
-
-/** A message whose payload can not be made fails by itself: it must not hold up the batch that it is in, again and again. */
-function createBatchHandler(listener: ListenerDefinition, converter: MessageConverter): BatchMessageHandler {
-  const isOrderly = listener.options.consumeMode === 'ORDERLY';
-  return (batch, context) => {
-    const payloads: unknown[] = [];
-    const messages: MessageExt[] = [];
-    for (const message of batch) {
-      if (!readInto(payloads, message, context)) {
-        // What is behind it must wait for it, and comes again with it.
-        if (isOrderly) break;
-        continue;
-      }
-      messages.push(message);
-    }
-    return messages.length === 0 ? undefined : resultOf(listener.invoke(payloads, messages, context));
-  };
-
-  function readInto(payloads: unknown[], message: MessageExt, context: BatchContext): boolean {
-    try {
-      payloads.push(readPayload(listener, converter, message));
-      return true;
-    } catch (error) {
-      context.fail(message, error);
-      return false;
-    }
-  }
-}
-
-/** Nest users return Observables; one that is not subscribed to would do nothing and count as done. */
-function resultOf(result: unknown): unknown {
-  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }
 
 /** The error names message and listener, since it is all that the log shows of a failed delivery. */

@@ -31,10 +31,10 @@ export class TransactionListenerExplorer {
 
   /** @throws ListenerInvalidError, ListenerOptionError, UnknownOptionError */
   explore(defaultProducerGroup: string): readonly TransactionListenerDefinition[] {
-    for (const { type, name, scope } of this.#discovery.scoped()) {
-      if (declarationsOf(type).length === 0) continue;
-      const reason = `it is ${scope}, itself or through what it injects; a transaction listener must be a singleton`;
-      throw new ListenerInvalidError({ listener: name, reason });
+    for (const scoped of this.#discovery.scoped()) {
+      if (declarationsOf(scoped.type).length === 0) continue;
+      const reason = `it is ${scoped.scope}, itself or through what it injects; a transaction listener must be a singleton`;
+      throw new ListenerInvalidError({ listener: labelOf(scoped), reason });
     }
     return this.#discovery
       .instances()

@@ -1,20 +1,30 @@
-import { Controller, Global, Inject, Injectable, Module, Scope, type Provider, type Type } from '@nestjs/common';
+import { Controller, Global, Injectable, Module, Scope, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { MessageListener, TransactionListener } from '../../lib/decorators/index.js';
 import type { MessageExt } from '../../lib/engine/index.js';
 import { ListenerInvalidError, ListenerOptionError, UnknownOptionError } from '../../lib/errors/index.js';
+import { HandlerPipelines } from '../../lib/execution/index.js';
 import type { ListenerDefinition } from '../../lib/listener/listener-definition.js';
 import { ListenerMetadataAccessor } from '../../lib/listener/listener-metadata.accessor.js';
 import { ListenerExplorer } from '../../lib/listener/listener.explorer.js';
 import { RocketDiscovery } from '../../lib/rocket.discovery.js';
+import { resolveRocketOptions } from '../../lib/rocket.options.js';
+import { ROCKET_RESOLVED_OPTIONS } from '../../lib/rocket.tokens.js';
 import type { TransactionListenerDefinition } from '../../lib/transaction/transaction-listener-definition.js';
 import { TransactionListenerExplorer } from '../../lib/transaction/transaction-listener.explorer.js';
 
 @Global()
 @Module({
   imports: [DiscoveryModule],
-  providers: [RocketDiscovery, ListenerMetadataAccessor, ListenerExplorer, TransactionListenerExplorer],
+  providers: [
+    RocketDiscovery,
+    HandlerPipelines,
+    ListenerMetadataAccessor,
+    ListenerExplorer,
+    TransactionListenerExplorer,
+    { provide: ROCKET_RESOLVED_OPTIONS, useValue: resolveRocketOptions({}) },
+  ],
   exports: [ListenerExplorer, TransactionListenerExplorer],
 })
 class ExplorerModule {}
@@ -86,6 +96,8 @@ describe('message listeners are found', () => {
       pullThresholdSizeForQueueBytes: 104_857_600,
       payloadType: undefined,
       replies: false,
+      onInvalidPayload: 'DEAD_LETTER',
+      onForbidden: 'DEAD_LETTER',
     });
   });
 
@@ -214,28 +226,24 @@ describe('a listener keeps the app from starting', () => {
     await expect(starting).rejects.toThrow(/^Forgetful \(of RootTestModule\) .*onMessage/);
   });
 
-  it.each([
-    ['request-scoped', Scope.REQUEST],
-    ['transient', Scope.TRANSIENT],
-  ])('when it is %s', async (word, scope) => {
-    @Injectable({ scope })
+  it('when it is transient', async () => {
+    @Injectable({ scope: Scope.TRANSIENT })
     @MessageListener({ topic: 'orders', consumerGroup: 'g' })
     class Scoped {
       onMessage(): void {}
     }
-    await expect(explore({ providers: [Scoped] })).rejects.toThrow(`Scoped can not be a listener: it is ${word}`);
+    await expect(explore({ providers: [Scoped] })).rejects.toThrow(
+      'Scoped (of RootTestModule) can not be a listener: it is transient',
+    );
   });
 
-  it('when it is request-scoped through what it injects', async () => {
-    @Injectable({ scope: Scope.REQUEST })
-    class Tenant {}
-    @MessageListener({ topic: 'orders', consumerGroup: 'g' })
-    class Dependent {
-      constructor(@Inject(Tenant) readonly tenant: Tenant) {}
-
-      onMessage(): void {}
+  it('when it is request-scoped and has no onMessage', async () => {
+    class Forgetful {
+      readonly forgets = 'onMessage';
     }
-    await expect(explore({ providers: [Tenant, Dependent] })).rejects.toThrow(ListenerInvalidError);
+    (MessageListener({ topic: 'orders', consumerGroup: 'g' }) as (target: object) => void)(Forgetful);
+    Injectable({ scope: Scope.REQUEST })(Forgetful);
+    await expect(explore({ providers: [Forgetful] })).rejects.toThrow(/^Forgetful \(of RootTestModule\) .*onMessage/);
   });
 
   it.each<[string, object, RegExp]>([
@@ -255,6 +263,8 @@ describe('a listener keeps the app from starting', () => {
     ['an unknown start', { consumeFromWhere: 'FIRST' }, /consumeFromWhere .* is "FIRST"/],
     ['a timestamp without a use', { consumeTimestampMs: 5 }, /consumeTimestampMs .* left out unless/],
     ['a threshold of 0', { pullThresholdForQueue: 0 }, /pullThresholdForQueue .* is 0/],
+    ['an unknown refusal', { onInvalidPayload: 'DROP' }, /onInvalidPayload .* is "DROP".*'DEAD_LETTER' or 'RETRY'/],
+    ['an unknown refusal by guards', { onForbidden: 'DROP' }, /onForbidden .* is "DROP"/],
     ['a payload type by name', { payloadType: 'Order' }, /payloadType .* is "Order"/],
     ['a list of two payload types', { payloadType: [String, Number] }, /payloadType .*must be a class/],
     ['orderly broadcasting', { consumeMode: 'ORDERLY', messageModel: 'BROADCASTING' }, /consumeMode .* is "ORDERLY"/],

@@ -15,6 +15,7 @@ describe('the public surface', () => {
       'checkGroupName',
       'checkTopicName',
       'getRocketTemplateToken',
+      'isRocketContext',
       'resolveBrokerOptions',
     ]);
   });

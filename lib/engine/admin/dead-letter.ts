@@ -13,6 +13,9 @@ const BOOKKEEPING = [
   Property.MAX_RECONSUME_TIMES,
   Property.DLQ_ORIGIN_TOPIC,
   Property.DLQ_ORIGIN_MESSAGE_ID,
+  // Why a listener did not take it.
+  'DLQ_REASON',
+  'DLQ_DETAIL',
   Property.TRANSACTION_PREPARED,
   Property.PRODUCER_GROUP,
   Property.TRANSACTION_ID,

@@ -38,12 +38,12 @@ export class ConcurrentFailures implements FailurePolicy {
   }
 
   failed(delivery: FailedDelivery): Promise<void> {
-    const { lane, messages } = delivery;
-    this.#tally.fail(messages, delivery.reason);
+    const { lane, messages, reason } = delivery;
+    this.#tally.fail(messages, reason);
     const level = this.#levelAfter(delivery);
     logFailure(this.#room.logger, this.#group, delivery, this.#consequence(messages, level));
-    if (messages.length === 1) return this.#store(lane, messages[0]!, level);
-    return Promise.all(messages.map((message) => this.#store(lane, message, level))).then(() => undefined);
+    if (messages.length === 1) return this.#store(lane, messages[0]!, level, reason);
+    return Promise.all(messages.map((message) => this.#store(lane, message, level, reason))).then(() => undefined);
   }
 
   #levelAfter({ reason, timedOut = false }: FailedDelivery): number {
@@ -61,8 +61,8 @@ export class ConcurrentFailures implements FailurePolicy {
     return level < 0 || record.reconsumeTimes >= this.#maxReconsumeTimes;
   }
 
-  async #store(lane: Lane, { number, record }: HeldMessage, level: number): Promise<void> {
-    if (await this.#sendBack.store(record, level, this.#maxReconsumeTimes)) {
+  async #store(lane: Lane, { number, record }: HeldMessage, level: number, reason: unknown): Promise<void> {
+    if (await this.#sendBack.store(record, level, this.#maxReconsumeTimes, reason)) {
       lane.queue.finish(number);
     } else {
       this.#tally.retry(record);

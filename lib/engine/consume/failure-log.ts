@@ -10,6 +10,14 @@ export function isNonRetryable(reason: unknown): boolean {
   return typeof reason === 'object' && reason !== null && 'code' in reason && reason.code === 'NON_RETRYABLE';
 }
 
+/** What such an error wants the reader of the dead letter to know. Whatever is no string is left out. */
+export function deadLetterPropertiesOf(reason: unknown): Readonly<Record<string, string>> {
+  if (!isNonRetryable(reason)) return {};
+  const { properties } = reason as { properties?: unknown };
+  if (typeof properties !== 'object' || properties === null) return {};
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => typeof value === 'string'));
+}
+
 /** One entry for each failed attempt, of a batch one for all; none when the handler asked for a retry, because then it knows. */
 export function logFailure(logger: EngineLogger, group: string, delivery: FailedDelivery, consequence: string): void {
   const { messages, reason } = delivery;

@@ -60,9 +60,12 @@ export class OrderlyFailures implements FailurePolicy {
     return last === failed ? 'It is not tried again.' : `Of these, ${last} are not tried again. ${pause}`;
   }
 
-  async #makeDeadLetters({ lane, messages, behind = [] }: FailedDelivery, last: readonly HeldMessage[]): Promise<void> {
+  async #makeDeadLetters(
+    { lane, messages, reason, behind = [] }: FailedDelivery,
+    last: readonly HeldMessage[],
+  ): Promise<void> {
     const stored = await Promise.all(
-      last.map(({ record }) => this.#sendBack.store(record, DEAD_LETTER, record.reconsumeTimes)),
+      last.map(({ record }) => this.#sendBack.store(record, DEAD_LETTER, record.reconsumeTimes, reason)),
     );
     const gone = new Set(last.filter((_, index) => stored[index] === true));
     for (const { number } of gone) lane.queue.finish(number);

@@ -1,7 +1,7 @@
 import { messageOf, stackOf } from '../../errors/thrown.js';
 import { deadLetterTopicOf, type StoredRecord } from '../types/index.js';
 import type { ConsumeRoom } from './consume-room.js';
-import { nameOf } from './failure-log.js';
+import { deadLetterPropertiesOf, nameOf } from './failure-log.js';
 import type { Tally } from './tally.js';
 
 /** Stores failed messages of a group for a later delivery, and says whether that worked. */
@@ -19,12 +19,14 @@ export class SendBack {
   /**
    * Never rejects.
    *
+   * @param reason why the delivery failed; what it says about the message goes into the dead letter
    * @returns true when the message is stored again, so that the failed delivery is done; false when it must be kept
    */
-  async store(record: StoredRecord, delayLevel: number, maxReconsumeTimes: number): Promise<boolean> {
+  async store(record: StoredRecord, delayLevel: number, maxReconsumeTimes: number, reason: unknown): Promise<boolean> {
     const { redelivery, logger } = this.#room;
     try {
-      const options = { group: this.#group, delayLevel, maxReconsumeTimes };
+      const deadLetterProperties = deadLetterPropertiesOf(reason);
+      const options = { group: this.#group, delayLevel, maxReconsumeTimes, deadLetterProperties };
       if ((await redelivery.sendBack(record, options)) === 'DEAD_LETTER') {
         const topic = deadLetterTopicOf(this.#group);
         this.#tally.deadLetter(record, topic);

@@ -9,6 +9,7 @@ import {
   type ServiceContext,
   type StoredRecord,
 } from '../types/index.js';
+import { withReasons } from './dead-letter-reasons.js';
 import { toScheduled, type DelayLevelTable } from './delay-level.js';
 import { redraft } from '../store/index.js';
 
@@ -31,7 +32,7 @@ export class RetryService implements Redelivery {
 
   async sendBack(message: StoredRecord, options: SendBackOptions): Promise<'RETRY' | 'DEAD_LETTER'> {
     if (message.reconsumeTimes >= options.maxReconsumeTimes || options.delayLevel < 0) {
-      await this.#append(await this.#deadLetter(message, options.group));
+      await this.#append(await this.#deadLetter(message, options));
       return 'DEAD_LETTER';
     }
     const asked = options.delayLevel === 0 ? FIRST_RETRY_LEVEL + message.reconsumeTimes : options.delayLevel;
@@ -49,10 +50,14 @@ export class RetryService implements Redelivery {
     return this.#again(message, topic, this.#context.random.nextInt(queueNums), {});
   }
 
-  async #deadLetter(message: StoredRecord, group: string): Promise<RecordDraft> {
+  async #deadLetter(
+    message: StoredRecord,
+    { group, deadLetterProperties = {} }: SendBackOptions,
+  ): Promise<RecordDraft> {
     const topic = deadLetterTopicOf(group);
     await this.#context.topics.ensure(topic, DEAD_LETTER_QUEUES);
-    return this.#again(message, topic, 0, { [Property.DELAY]: '0' });
+    const draft = this.#again(message, topic, 0, { [Property.DELAY]: '0' });
+    return { ...draft, properties: withReasons(draft.properties, deadLetterProperties) };
   }
 
   #again(message: StoredRecord, topic: string, queueId: number, changes: Record<string, string>): RecordDraft {

@@ -1,7 +1,6 @@
 export { BodyCompressor } from './body-compressor.js';
 export type { Timers } from './delivery-delay.js';
 export { MessageProducer, type ProducerParts } from './message-producer.js';
-export { RESERVED_PROPERTIES } from './reserved-properties.js';
 export { RequestTable } from './request-table.js';
 export { TopicRoute, type TopicRouteOptions } from './topic-route.js';
 export { UniqueIds } from './unique-id.js';

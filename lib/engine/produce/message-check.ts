@@ -1,9 +1,8 @@
 import { MessageIllegalError, MessageTooLargeError } from '../../errors/index.js';
 import { checkSendableTopic, MAX_PROPERTIES_BYTES } from '../store/index.js';
-import { RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
+import { RESERVED_PROPERTIES, RETRY_TOPIC_PREFIX, type Message } from '../types/index.js';
 import { refuseDelay } from './delivery-delay.js';
 import { batchSizeOf, propertiesOf } from './message-size.js';
-import { RESERVED_PROPERTIES } from './reserved-properties.js';
 
 /** What separates properties in their text form, and what a torn write is known by; none may stand in a name or value. */
 // eslint-disable-next-line no-control-regex

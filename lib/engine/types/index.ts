@@ -9,6 +9,7 @@ export * from './metrics.js';
 export * from './observer.js';
 export * from './pull.js';
 export * from './random.js';
+export * from './reserved-properties.js';
 export * from './services.js';
 export * from './store.js';
 export * from './system-names.js';

@@ -39,4 +39,6 @@ export interface SendBackOptions {
   readonly delayLevel: number;
   /** Retries after which the message becomes a dead letter. */
   readonly maxReconsumeTimes: number;
+  /** What a dead letter says in addition to the message's own properties. Default: nothing. */
+  readonly deadLetterProperties?: Readonly<Record<string, string>> | undefined;
 }

@@ -1,0 +1,74 @@
+import type { BatchContext, BatchMessageHandler, MessageExt } from '../engine/index.js';
+import { RocketContext, settleRefusalInBatch } from '../execution/index.js';
+import { resultOf } from './handler-result.js';
+import { contextOf, type ListenerDefinition } from './listener-definition.js';
+
+/**
+ * What the engine calls for the batches of a listener. A message whose payload can not be made goes its own way: it must not hold up the batch that it is in, again and again.
+ */
+export function createBatchHandler(
+  listener: ListenerDefinition,
+  readPayload: (message: MessageExt) => unknown,
+): BatchMessageHandler {
+  const { consumeMode, onInvalidPayload } = listener.options;
+  const isOrderly = consumeMode === 'ORDERLY';
+  return (batch, context) => {
+    const notes = new BatchNotes(context);
+    const payloads: unknown[] = [];
+    const messages: MessageExt[] = [];
+    for (const message of batch) {
+      try {
+        payloads.push(readPayload(message));
+        messages.push(message);
+      } catch (error) {
+        const refused = new RocketContext(message, contextOf(listener));
+        const hasFailed = settleRefusalInBatch(notes, refused, onInvalidPayload, error);
+        // What is behind it must wait for it, and comes again with it.
+        if (hasFailed && isOrderly) break;
+      }
+    }
+    if (messages.length === 0) return undefined;
+    const result = resultOf(listener.invoke(payloads, messages, notes));
+    return then(result, (value) => (typeof value === 'number' ? notes.doneOf(batch, messages, value) : value));
+  };
+}
+
+/** Knows which messages of a batch have failed by themselves. */
+class BatchNotes implements BatchContext {
+  readonly #context: BatchContext;
+  readonly #failed = new Set<MessageExt>();
+
+  constructor(context: BatchContext) {
+    this.#context = context;
+  }
+
+  fail(message: MessageExt, ...reason: [reason?: unknown]): void {
+    this.#context.fail(message, ...reason);
+    this.#failed.add(message);
+  }
+
+  /**
+   * How many messages are done, as the engine counts: it does not know that discarded ones were kept from the handler, whose number is of those that it got.
+   *
+   * @param handed what is left of the batch when the handler ends
+   */
+  doneOf(batch: readonly MessageExt[], handed: readonly MessageExt[], done: number): number {
+    const wereHanded = new Set(handed);
+    if (batch.every((message) => wereHanded.has(message) || this.#failed.has(message))) return done;
+    let count = 0;
+    let left = done;
+    for (const message of batch) {
+      if (this.#failed.has(message)) continue;
+      if (wereHanded.has(message) && left-- <= 0) return count;
+      count++;
+    }
+    // More than there were: the engine refuses the number.
+    return left > 0 ? count + left : count;
+  }
+}
+
+function then(result: unknown, map: (value: unknown) => unknown): unknown {
+  const isPromise =
+    typeof result === 'object' && result !== null && 'then' in result && typeof result.then === 'function';
+  return isPromise ? Promise.resolve(result).then(map) : map(result);
+}
