@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { RocketModule } from 'nestjs-rocket';
+import { ChatModule } from './chat/chat.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { EventsModule } from './events/events.module.js';
 import { FeesModule } from './fees/fees.module.js';
@@ -11,6 +12,7 @@ import { LoveModule } from './love/love.module.js';
 import { MessagesModule } from './messages/messages.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PageModule } from './page/page.module.js';
+import { QuotesModule } from './quotes/quotes.module.js';
 import { RefundsModule } from './refunds/refunds.module.js';
 import { StepsModule } from './steps/steps.module.js';
 import { TransfersModule } from './transfers/transfers.module.js';
@@ -36,6 +38,8 @@ import { shopConfig, type ShopConfig } from './shop.config.js';
     RefundsModule,
     LedgerModule,
     FlakyModule,
+    ChatModule,
+    QuotesModule,
     StepsModule,
     TransfersModule,
     PageModule,

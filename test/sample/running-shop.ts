@@ -6,6 +6,38 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** The data of server-sent events, one at a time. */
+export class EventStream {
+  readonly #chunks: AsyncIterator<string>;
+  readonly #ending: AbortController;
+  #text = '';
+
+  constructor(body: ReadableStream<Uint8Array>, ending: AbortController) {
+    this.#chunks = body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+    this.#ending = ending;
+  }
+
+  async next(): Promise<unknown> {
+    for (;;) {
+      const end = this.#text.indexOf('\n\n');
+      if (end >= 0) {
+        const event = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 2);
+        const data = /^data: (.*)$/m.exec(event)?.[1];
+        if (data !== undefined) return JSON.parse(data) as unknown;
+        continue;
+      }
+      const { value, done } = await this.#chunks.next();
+      if (done === true) throw new Error('The stream has ended.');
+      this.#text += value;
+    }
+  }
+
+  close(): void {
+    this.#ending.abort();
+  }
+}
+
 /** The sample shop in this process, on a port of its own, spoken to over HTTP. */
 export class RunningShop {
   readonly #app: INestApplication;
@@ -39,6 +71,13 @@ export class RunningShop {
 
   postText(path: string, body: string, contentType = 'application/json'): Promise<Answer> {
     return this.#request(path, { method: 'POST', body, headers: { 'content-type': contentType } });
+  }
+
+  /** Listens to server-sent events. */
+  async listen(path: string): Promise<EventStream> {
+    const ending = new AbortController();
+    const response = await fetch(this.#url + path, { signal: ending.signal });
+    return new EventStream(response.body!, ending);
   }
 
   async stop(): Promise<void> {

@@ -141,3 +141,35 @@ describe('the search for messages', () => {
     });
   });
 });
+
+describe('the quotes', () => {
+  it('are replies to the one who asked, however many ask at once', async () => {
+    const counts = Array.from({ length: 50 }, (_unused, index) => index + 1);
+    const answers = await Promise.all(counts.map((count) => shop.post('/quotes', { count })));
+    expect(answers).toEqual(counts.map((count) => ({ status: 200, body: { count, amount: count * 2.5 } })));
+  });
+
+  it('are refused with 400 and a sentence', async () => {
+    const message = expect.stringMatching(/^count must be a whole number/) as unknown;
+    expect(await shop.post('/quotes', { count: 0 })).toMatchObject({ status: 400, body: { message } });
+  });
+});
+
+describe('the chat', () => {
+  it('brings each line to every visitor, from the beginning of the visit to its end', async () => {
+    const [first, second] = [await shop.listen('/chat'), await shop.listen('/chat')];
+    const members = async (): Promise<number> =>
+      ((await shop.get('/overview')).body as { groups: { group: string; members: number }[] }).groups.find(
+        ({ group }) => group === 'chat',
+      )?.members ?? 0;
+    await eventually(SOON_MS, async () => expect(await members()).toBe(2));
+    const line = { from: 'madoka', text: 'hello' };
+    expect(await shop.post('/chat', line)).toEqual({ status: 201, body: line });
+    expect([await first.next(), await second.next()]).toEqual([line, line]);
+    first.close();
+    await eventually(SOON_MS, async () => expect(await members()).toBe(1));
+    await shop.post('/chat', { from: 'homura', text: 'still here?' });
+    expect(await second.next()).toEqual({ from: 'homura', text: 'still here?' });
+    second.close();
+  });
+});

@@ -3,8 +3,10 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import {
   GroupNotExistError,
   ManualClock,
+  MessageBuilder,
   MessageListener,
   RECONSUME_LATER,
+  RocketListenerRegistry,
   RocketModule,
   RocketTemplate,
   StoreClosedError,
@@ -103,6 +105,29 @@ describe('a test bench', () => {
     expect(await weights()).toEqual([1, 3, 2]);
     const [first] = await rocket.published('parcels', Parcel);
     expect(first?.payload).toBeInstanceOf(Parcel);
+  });
+
+  it('knows how each message of a batch ended', async () => {
+    const registry = app.get(RocketListenerRegistry);
+    const options = { topic: 'batches', consumerGroup: 'batcher', batchSize: 8 };
+    await registry.subscribe<number>(options, (payloads, messages, context) => {
+      for (const [index, message] of messages.entries()) {
+        if (payloads[index] === 2) context.fail(message, new Error('no 2'));
+      }
+      return payloads.filter((payload) => payload !== 2 && payload < 4).length;
+    });
+    await template.syncSend(
+      'batches',
+      [1, 2, 3, 4, 5].map((n) => MessageBuilder.withPayload(n).build()),
+    );
+    await rocket.drain();
+    expect(rocket.attempts('batches').map(({ payload, outcome }) => [payload, outcome])).toEqual([
+      [1, 'CONSUMED'],
+      [2, 'FAILED'],
+      [3, 'CONSUMED'],
+      [4, 'RECONSUME_LATER'],
+      [5, 'RECONSUME_LATER'],
+    ]);
   });
 
   it('lets time pass in every unit', async () => {

@@ -15,6 +15,7 @@ const STATUS_OF_CODE: ReadonlyMap<string, HttpStatus> = new Map([
   ['STORE_CLOSED', HttpStatus.SERVICE_UNAVAILABLE],
   ['STORE_WRITE_FAILED', HttpStatus.SERVICE_UNAVAILABLE],
   ['SEND_TIMEOUT', HttpStatus.GATEWAY_TIMEOUT],
+  ['REQUEST_TIMEOUT', HttpStatus.GATEWAY_TIMEOUT],
 ]);
 
 /** Answers what the broker refuses. */

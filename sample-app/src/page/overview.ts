@@ -6,7 +6,12 @@ export interface Overview {
   readonly delayed: readonly { readonly delayMs: number; readonly pending: number; readonly next: string | null }[];
   /** Half messages whose second phase is missing. */
   readonly transactions: readonly { readonly topic: string; readonly ageMs: number; readonly checks: number }[];
-  readonly groups: readonly { readonly group: string; readonly lag: number; readonly deadLetters: number }[];
+  readonly groups: readonly {
+    readonly group: string;
+    readonly members: number;
+    readonly lag: number;
+    readonly deadLetters: number;
+  }[];
 }
 
 /** What waits in the broker, for people to look at. */
@@ -37,6 +42,6 @@ export class OverviewService {
       groups.lag(group),
       deadLetters.list(group, { maxCount: 1 }),
     ]);
-    return { group, lag: totalLag, deadLetters: maxOffset };
+    return { group, members: groups.members(group).length, lag: totalLag, deadLetters: maxOffset };
   }
 }
