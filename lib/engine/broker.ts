@@ -5,6 +5,7 @@ import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } 
 import { allocateAveragely, ConsumeService, startPosition } from './consume/index.js';
 import { DelayLevelService, RetryService, TimerService, toScheduled } from './delivery/index.js';
 import { compileSelector } from './filter/index.js';
+import { GroupUses } from './group-uses.js';
 import {
   ConsoleLogger,
   hostIdentity,
@@ -175,7 +176,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#running.transactions.registerChecker(producerGroup, checker);
   }
 
-  /** @throws NameIllegalError, InvalidOptionError, GroupConflictError, FilterSyntaxError */
+  /** @throws NameIllegalError, InvalidOptionError, GroupConflictError, GroupUseConflictError, FilterSyntaxError */
   async subscribe(options: SubscribeOptions): Promise<Consumer> {
     if (this.#state !== 'running') return this.#refuse('subscribe');
     return this.#running!.consume.subscribe(withSubscribeDefaults(options));
@@ -190,7 +191,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
   /**
    * Makes a consumer that asks for messages when it wants them (RocketMQ: `DefaultLitePullConsumer`).
    *
-   * @throws PullGroupMissingError, NameIllegalError, InvalidOptionError
+   * @throws PullGroupMissingError, NameIllegalError, InvalidOptionError, GroupUseConflictError
    */
   createPullConsumer(options: PullConsumerOptions): Promise<PullConsumer> {
     if (this.#state !== 'running') return this.#refuse('make a pull consumer');
@@ -278,13 +279,16 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       brokerName: options.brokerName,
     };
     const redelivery = new RetryService(context, options.delayLevels);
+    const uses = new GroupUses();
     const consume = new ConsumeService(context, {
+      claimGroup: (group) => uses.claim(group, 'listener'),
       redelivery,
       compileSelector,
       observer: this.#monitor,
     });
     const transactions = new TransactionService(context, consume.offsets, options.transaction, this.#monitor);
     const pull = new PullService(context, {
+      claimGroup: (group) => uses.claim(group, 'pull consumer'),
       offsets: consume.offsets,
       compileSelector,
       startPosition,

@@ -28,6 +28,19 @@ export class GroupConflictError extends defineError<{ group: string; topic: stri
     `Consumer group "${group}" would consume topic "${topic}" in two ways: ${difference}.`,
 }) {}
 
+export class GroupUseConflictError extends defineError<{
+  group: string;
+  asked: 'listener' | 'pull consumer';
+  present: 'listener' | 'pull consumer';
+}>({
+  code: 'GROUP_USE_CONFLICT',
+  meaning:
+    'A consumer group can not be used by listeners and by pull consumers at once: they would share its offsets and lose messages.',
+  remedy: 'Give one of them a group of its own, or close the other first.',
+  message: ({ group, asked, present }) =>
+    `A ${asked} can not join consumer group "${group}": a ${present} uses it already.`,
+}) {}
+
 export class ListenerConflictError extends defineError<{
   group: string;
   topics: readonly string[];

@@ -2,6 +2,7 @@ import { InvalidOptionError, StoreClosedError } from '../../errors/index.js';
 import { messageOf, stackOf } from '../../errors/thrown.js';
 import {
   retryTopicOf,
+  type ClaimGroup,
   type EngineObserver,
   type Redelivery,
   type ServiceContext,
@@ -29,6 +30,7 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 3000;
 export interface ConsumeDependencies {
   readonly redelivery: Redelivery;
   readonly compileSelector: SelectorCompiler;
+  readonly claimGroup: ClaimGroup;
   /** Undefined: nobody is told what handlers do. */
   readonly observer?: Pick<EngineObserver, 'handler'> | undefined;
 }
@@ -43,6 +45,7 @@ export class ConsumeService {
   readonly offsets: OffsetStore;
   readonly #broadcastOffsets: OffsetStore;
   readonly #room: ConsumeRoom;
+  readonly #claimGroup: ClaimGroup;
   readonly #groups = new Map<string, ConsumerGroup>();
   /** Called when a group has lost its last member. */
   readonly #groupWaiters = new Map<string, (() => void)[]>();
@@ -58,7 +61,9 @@ export class ConsumeService {
     const { store, topics, groups, clock, logger } = context;
     const gauge = new WorkGauge(context.activity);
     const scheduler = new SliceScheduler(clock, gauge);
-    this.#room = { store, topics, groups, clock, logger, gauge, scheduler, ...dependencies };
+    const { claimGroup, ...others } = dependencies;
+    this.#claimGroup = claimGroup;
+    this.#room = { store, topics, groups, clock, logger, gauge, scheduler, ...others };
   }
 
   /** Reads the offsets. To be called before anything is stored. */
@@ -73,13 +78,24 @@ export class ConsumeService {
   /**
    * Adds a member to a group; makes the group when it is the first.
    *
-   * @throws NameIllegalError, InvalidOptionError, GroupConflictError, StoreClosedError, and what the selector's compiler throws
+   * @throws NameIllegalError, InvalidOptionError, GroupConflictError, GroupUseConflictError, StoreClosedError, and what the selector's compiler throws
    */
   async subscribe(options: ConsumerOptions): Promise<GroupConsumer> {
     this.#assertRunning();
     const spec = resolveSpec(options, this.#room.clock.now(), () => this.#makeClientId());
     // What is wrong is found before anything is stored for a group that will never be.
     for (const { selector } of spec.subscriptions) this.#room.compileSelector(selector);
+    const release = this.#claimGroup(spec.group);
+    try {
+      return await this.#joinWhenOpen(spec, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** @param release is called when the consumer has been closed */
+  async #joinWhenOpen(spec: ResolvedConsumerSpec, release: () => void): Promise<GroupConsumer> {
     const signature = signatureOf(spec);
     while (!this.#isOpenTo(signature)) await this.#untilEnded(spec.group);
     await this.#room.groups.ensure(spec.group);
@@ -88,7 +104,7 @@ export class ConsumeService {
     // Others may have come and gone meanwhile.
     while (!this.#isOpenTo(signature)) await this.#untilEnded(spec.group);
     this.#assertRunning();
-    return this.#join(spec, signature, offsets);
+    return this.#join(spec, signature, offsets, release);
   }
 
   /** Looks again at topics and groups; call it after they have been changed, or within 20 s it happens by itself. */
@@ -138,7 +154,12 @@ export class ConsumeService {
     this.#state = 'closed';
   }
 
-  #join(spec: ResolvedConsumerSpec, signature: GroupSignature, offsets: OffsetSource): GroupConsumer {
+  #join(
+    spec: ResolvedConsumerSpec,
+    signature: GroupSignature,
+    offsets: OffsetSource,
+    release: () => void,
+  ): GroupConsumer {
     let group = this.#groups.get(spec.group);
     if (group?.hasClientId(spec.clientId) === true) {
       const expected = `a name that no other member of consumer group "${spec.group}" has`;
@@ -149,7 +170,7 @@ export class ConsumeService {
       this.#groups.set(spec.group, group);
     }
     const member = new Member(this.#room, spec);
-    const consumer: GroupConsumer = new GroupConsumer(member, group, () => this.#consumerClosed(consumer));
+    const consumer: GroupConsumer = new GroupConsumer(member, group, () => this.#consumerClosed(consumer, release));
     group.join(member, offsets);
     this.#consumers.add(consumer);
     this.#keepRefreshing();
@@ -202,8 +223,9 @@ export class ConsumeService {
     return isNew;
   }
 
-  async #consumerClosed(consumer: GroupConsumer): Promise<void> {
+  async #consumerClosed(consumer: GroupConsumer, release: () => void): Promise<void> {
     this.#consumers.delete(consumer);
+    release();
     this.#keepRefreshing();
     try {
       await this.#flushOffsets();

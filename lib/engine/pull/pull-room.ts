@@ -1,5 +1,6 @@
 import type {
   Activity,
+  ClaimGroup,
   Clock,
   ConsumeFromWhere,
   EngineLogger,
@@ -46,6 +47,7 @@ export interface PullDependencies {
   ) => MaybePromise<number>;
   /** Gives the index of the owner by queue id. Listeners and pull consumers share queues by one rule. */
   readonly allocateQueues: (queueCount: number, memberCount: number) => readonly number[];
+  readonly claimGroup: ClaimGroup;
   /** Throws for a name that breaks RocketMQ's rules. */
   readonly checkGroupName: (group: string) => void;
   /** Throws for a name that breaks RocketMQ's rules. */

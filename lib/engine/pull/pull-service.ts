@@ -23,13 +23,19 @@ export class PullService {
     this.#room = { store, topics, groups, clock, logger, activity, brokerName, ...dependencies };
   }
 
-  /** @throws PullGroupMissingError, NameIllegalError, InvalidOptionError, StoreClosedError */
+  /** @throws PullGroupMissingError, NameIllegalError, InvalidOptionError, GroupUseConflictError, StoreClosedError */
   async createConsumer(options: PullConsumerOptions): Promise<PullConsumer> {
     this.#checkOpen();
     const { clock, groups, checkGroupName, offsets } = this.#room;
     const resolved = resolvePullOptions(options, clock.now(), checkGroupName);
-    await groups.ensure(resolved.group);
-    this.#checkOpen();
+    const release = this.#room.claimGroup(resolved.group);
+    try {
+      await groups.ensure(resolved.group);
+      this.#checkOpen();
+    } catch (error) {
+      release();
+      throw error;
+    }
     const isClustering = resolved.start.messageModel === 'CLUSTERING';
     const book = isClustering ? groupOffsets(offsets, resolved.group) : passingOffsets();
     const shares = isClustering ? this.#shares : new Map<string, TopicShare>();
@@ -37,7 +43,10 @@ export class PullService {
       offsets: book,
       findShare: (topic) => shares.get(keyOf(topic, resolved.group)),
       openShare: (topic) => this.#openShare(shares, topic, resolved.group, book),
-      onClosed: () => this.#consumers.delete(consumer),
+      onClosed: () => {
+        this.#consumers.delete(consumer);
+        release();
+      },
     });
     this.#consumers.set(consumer, resolved);
     return consumer;

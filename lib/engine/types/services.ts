@@ -42,3 +42,9 @@ export interface SendBackOptions {
   /** What a dead letter says in addition to the message's own properties. Default: nothing. */
   readonly deadLetterProperties?: Readonly<Record<string, string>> | undefined;
 }
+
+/** How a consumer group is used: pushed to listeners, or pulled from. Never both at once. */
+export type GroupUse = 'listener' | 'pull consumer';
+
+/** Notes that a group is used; throws when it is used in the other way. Returns a function that takes the note back, harmless when called twice. */
+export type ClaimGroup = (group: string) => () => void;

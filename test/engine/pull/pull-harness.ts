@@ -31,6 +31,7 @@ export class PullHarness {
     this.pull = new PullService(context, {
       offsets: this.offsets,
       compileSelector,
+      claimGroup: () => () => undefined,
       startPosition,
       allocateQueues: allocateAveragely,
       checkGroupName: (group) => checkGroupName(group),
