@@ -43,11 +43,14 @@ export {
 } from './listener/index.js';
 export { RocketModule } from './rocket.module.js';
 export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
+export type { TemplatePullOptions } from './rocket.pull-options.js';
 export type { ConsumerOptions, ProducerOptions, RocketModuleOptions, RocketOptionsFactory } from './rocket.options.js';
 export { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_MESSAGE, getRocketTemplateToken } from './rocket.tokens.js';
 export {
   BatchSplitter,
   MessageBuilder,
+  PulledMessage,
+  RocketPullConsumer,
   RocketTemplate,
   type BatchSplitterOptions,
   type DelayOptions,
@@ -55,8 +58,10 @@ export {
   type MessageBatch,
   type MessageOptions,
   type OutcomeCallback,
+  type ReceiveOptions,
   type RequestCallback,
   type RequestOptions,
+  type RocketPullConsumerOptions,
   type SendBatchOptions,
   type SendCallback,
   type SendMessageOptions,

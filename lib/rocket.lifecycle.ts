@@ -13,6 +13,7 @@ import { ListenerContainer } from './listener/index.js';
 import { ROCKET_LOG_CONTEXT } from './rocket.constants.js';
 import type { ResolvedRocketOptions } from './rocket.options.js';
 import { ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from './rocket.tokens.js';
+import { PullConsumers } from './template/index.js';
 import { TransactionChecks } from './transaction/index.js';
 
 /**
@@ -24,7 +25,7 @@ import { TransactionChecks } from './transaction/index.js';
  * | onModuleInit | listeners are found and checked |
  * | onApplicationBootstrap | consumer groups are joined and know where they begin |
  * | after the hooks | handlers and check-backs begin |
- * | onModuleDestroy | pulling stops, running handlers get `consumer.shutdownTimeoutMs`, positions are stored |
+ * | onModuleDestroy | pulling stops, running handlers get `consumer.shutdownTimeoutMs`, positions are stored; pull consumers are closed |
  * | onApplicationShutdown | the store is closed: sends are taken up to here |
  *
  * The module is global, so its hooks come first at start and last at the end. Database modules close in onApplicationShutdown and before
@@ -34,6 +35,7 @@ import { TransactionChecks } from './transaction/index.js';
 export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   readonly #listeners: ListenerContainer;
   readonly #checks: TransactionChecks;
+  readonly #pullConsumers: PullConsumers;
   readonly #engine: MessageEngine;
   readonly #options: ResolvedRocketOptions;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
@@ -42,11 +44,13 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   constructor(
     @Inject(ListenerContainer) listeners: ListenerContainer,
     @Inject(TransactionChecks) checks: TransactionChecks,
+    @Inject(PullConsumers) pullConsumers: PullConsumers,
     @Inject(ROCKET_ENGINE) engine: MessageEngine,
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#listeners = listeners;
     this.#checks = checks;
+    this.#pullConsumers = pullConsumers;
     this.#engine = engine;
     this.#options = options;
   }
@@ -61,6 +65,7 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   async onApplicationBootstrap(): Promise<void> {
     await this.#orRelease(async () => {
       await this.#listeners.subscribe();
+      await this.#pullConsumers.start();
       this.#checks.register();
     });
     // One turn later, the hooks of the other modules have been called: this module's come first. `node:timers` is not replaced by the
@@ -75,7 +80,9 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   async onModuleDestroy(): Promise<void> {
     this.#cancelBeginning();
     this.#checks.end();
+    // Handlers may still poll while they end.
     await this.#listeners.drain(this.#options.consumer.shutdownTimeoutMs);
+    await this.#pullConsumers.close();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -92,7 +99,7 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     try {
       await work();
     } catch (error) {
-      await Promise.allSettled([this.#listeners.drain(0)]);
+      await Promise.allSettled([this.#listeners.drain(0), this.#pullConsumers.close()]);
       await Promise.allSettled([this.#closeOwnEngine()]);
       throw error;
     }

@@ -14,7 +14,7 @@ import { ConfigurableModuleClass, type RocketModuleAsyncOptions } from './rocket
 import type { RocketModuleOptions } from './rocket.options.js';
 import { rocketProviders } from './rocket.providers.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_MESSAGE, getRocketTemplateToken } from './rocket.tokens.js';
-import { RocketTemplate } from './template/index.js';
+import { PullConsumers, RocketTemplate } from './template/index.js';
 import {
   TransactionChecks,
   TransactionListenerExplorer,
@@ -47,6 +47,7 @@ import {
     TransactionListenerRegistry,
     TransactionSender,
     TransactionChecks,
+    PullConsumers,
     RocketTemplate,
     RocketAdmin,
     RocketLifecycle,

@@ -22,6 +22,7 @@ import {
   type OptionRule,
   type OptionRules,
 } from './rocket.option-rules.js';
+import { TEMPLATE_PULL_RULES, type TemplatePullOptions } from './rocket.pull-options.js';
 
 /** How the `RocketTemplate` sends. */
 export interface ProducerOptions {
@@ -51,6 +52,8 @@ export interface ConsumerOptions {
 export interface RocketModuleOptions extends BrokerOptions {
   readonly producer?: ProducerOptions | undefined;
   readonly consumer?: ConsumerOptions | undefined;
+  /** What `RocketTemplate.receive` reads. Without it there is nothing to receive. */
+  readonly pullConsumer?: TemplatePullOptions | undefined;
   /** Turns payloads into bytes and back. Default: text, bytes and JSON with class-transformer. */
   readonly converter?: MessageConverter | undefined;
   /**
@@ -76,6 +79,7 @@ export interface ResolvedRocketOptions {
     readonly messageQueueSelector: MessageQueueSelector | undefined;
   };
   readonly consumer: { readonly shutdownTimeoutMs: number; readonly globalEnhancers: boolean };
+  readonly pullConsumer: TemplatePullOptions | undefined;
   readonly converter: MessageConverter;
   /** The engine that was given; undefined: the module makes one. */
   readonly engine: MessageEngine | undefined;
@@ -99,6 +103,7 @@ const CONSUMER_RULES: OptionRules<ConsumerOptions> = {
 const OWN_RULES: OptionRules<OwnOptions> = {
   producer: anObject,
   consumer: anObject,
+  pullConsumer: anObject,
   converter: anObjectWith('toBody', 'fromBody'),
   engine: anObjectWith(
     'start',
@@ -168,9 +173,12 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
   }
   const { own, ofBroker } = split(given);
   checkOptions(own, OWN_RULES, refusal(''));
-  const { producer = {}, consumer = {}, converter, engine, environment } = own;
+  const { producer = {}, consumer = {}, pullConsumer, converter, engine, environment } = own;
   checkOptions(producer, PRODUCER_RULES, refusal('producer.'));
   checkOptions(consumer, CONSUMER_RULES, refusal('consumer.'));
+  if (pullConsumer !== undefined) {
+    checkOptions(pullConsumer, TEMPLATE_PULL_RULES, refusal('pullConsumer.'), ['group', 'topic']);
+  }
   if (engine !== undefined) refuseBesideEngine({ ...ofBroker, environment });
   return Object.freeze({
     producer: {
@@ -182,6 +190,7 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
       shutdownTimeoutMs: consumer.shutdownTimeoutMs ?? 10_000,
       globalEnhancers: consumer.globalEnhancers ?? false,
     },
+    pullConsumer,
     converter: converter ?? new DefaultMessageConverter(),
     engine,
     broker: resolveBrokerOptions(ofBroker),

@@ -15,6 +15,8 @@ import { TransactionSender, type TransactionSendResult } from '../transaction/in
 import { delayMsOfSeconds, isDelayed } from './delay.js';
 import { refuseBatch, type MessageBatch } from './message-batch.js';
 import { MessageSender } from './message-sender.js';
+import { PullConsumers } from './pull-consumers.js';
+import { readReceiveOptions, type ReceiveOptions } from './receive-options.js';
 import {
   callbackOf,
   readRequestOptions,
@@ -31,6 +33,7 @@ import {
   type SendBatchOptions,
   type SendMessageOptions,
 } from './send-options.js';
+import type { RocketPullConsumer, RocketPullConsumerOptions } from './rocket-pull-consumer.js';
 import { respond, tell, underWay, type OutcomeCallback } from './send-outcome.js';
 
 /** Told how an asynchronous send went: exactly one of both is called, once. */
@@ -55,16 +58,19 @@ export class RocketTemplate {
   readonly #sender: MessageSender;
   readonly #transactions: TransactionSender;
   readonly #requester: Requester;
+  readonly #pullConsumers: PullConsumers;
 
   constructor(
     @Inject(ROCKET_ENGINE) engine: MessageEngine,
     @Inject(ROCKET_CONVERTER) converter: MessageConverter,
     @Inject(TransactionSender) transactions: TransactionSender,
+    @Inject(PullConsumers) pullConsumers: PullConsumers,
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#sender = new MessageSender(engine, converter, options.producer);
     this.#requester = new Requester(engine, converter, this.#sender);
     this.#transactions = transactions;
+    this.#pullConsumers = pullConsumers;
   }
 
   /**
@@ -401,5 +407,31 @@ export class RocketTemplate {
       throw new MessageIllegalError({ field: 'its delay level', value: message.delayLevel, reason });
     }
     return this.#transactions.send(message, arg);
+  }
+
+  /**
+   * Takes the next payloads from the topic of the module's `pullConsumer` options: those that are there, else the first to arrive; none when none arrives in time.
+   *
+   * What a call returned counts as consumed when the next call is made: it comes again after a crash or a restart before that. One call at a time. A message that can not be
+   * read fails one call, in which it is the only one. {@link createPullConsumer} gives the messages with the payloads, and commits by hand.
+   *
+   * @throws PullGroupMissingError without `pullConsumer` options; PayloadUnreadableError, PullPollPendingError, PullConsumerClosedError
+   */
+  async receive<const P extends PayloadType = ObjectConstructor>(options?: ReceiveOptions<P>): Promise<PayloadOf<P>[]>;
+  /** @param timeoutMs how long to wait for the first message. 0: not at all. Default 5000 */
+  async receive<const P extends PayloadType>(payloadType: P, timeoutMs?: number): Promise<PayloadOf<P>[]>;
+  async receive(typeOrOptions?: PayloadType | ReceiveOptions, timeoutMs?: number): Promise<unknown[]> {
+    return this.#pullConsumers.receive(readReceiveOptions(typeOrOptions, timeoutMs));
+  }
+
+  /**
+   * Makes a consumer that asks for messages when it wants them. It is closed with the app, at the latest.
+   *
+   * @throws PullGroupMissingError, NameIllegalError, InvalidOptionError, UnknownOptionError
+   */
+  async createPullConsumer<const P extends PayloadType = ObjectConstructor>(
+    options: RocketPullConsumerOptions<P>,
+  ): Promise<RocketPullConsumer<PayloadOf<P>>> {
+    return (await this.#pullConsumers.create(options)) as RocketPullConsumer<PayloadOf<P>>;
   }
 }

@@ -16,6 +16,7 @@ import { RocketTestBench, type TestBenchOptions } from './rocket-test-bench.js';
 export interface RocketTestingOptions extends TestBenchOptions {
   readonly producer?: RocketModuleOptions['producer'];
   readonly consumer?: RocketModuleOptions['consumer'];
+  readonly pullConsumer?: RocketModuleOptions['pullConsumer'];
 }
 
 /** Closes the bench's broker after the app's listeners have been drained. */
@@ -94,5 +95,6 @@ export class RocketTestingModule {
 
 async function moduleOptions(bench: RocketTestBench, options: RocketTestingOptions): Promise<RocketModuleOptions> {
   await bench.start();
-  return { engine: bench.engine, converter: bench.converter, producer: options.producer, consumer: options.consumer };
+  const { producer, consumer, pullConsumer } = options;
+  return { engine: bench.engine, converter: bench.converter, producer, consumer, pullConsumer };
 }

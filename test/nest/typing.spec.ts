@@ -10,6 +10,7 @@ import {
   type MessageExt,
   type RocketBatchListener,
   type RocketListener,
+  type RocketPullConsumer,
   type RocketReplyListener,
   type RocketTemplate,
   type SendResult,
@@ -160,6 +161,11 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
   const wrongReply: number = await template.sendAndReceive('t', 'x', Order);
   // @ts-expect-error -- a request can't be delayed
   await template.sendAndReceive('t', 'x', { delayMs: 5 });
+  const received: [Order[], unknown[]] = [await template.receive(Order, 3000), await template.receive({ maxCount: 3 })];
+  const consumer: RocketPullConsumer<Order> = await template.createPullConsumer({ group: 'g', payloadType: Order });
+  for await (const { payload, message } of consumer) received[0].push(payload, { orderNo: message.msgId });
+  // @ts-expect-error -- a pull consumer has a group
+  await template.createPullConsumer({});
   const orderly: Observable<SendResult> = template.asyncSendOrderly('t', 'x', 'key', { delayMs: 5 });
   const callback = { onSuccess: (): void => undefined, onException: (): void => undefined };
   const told: void = template.asyncSendOrderly('t', 'x', 'key', callback, 3000, 3);
@@ -199,6 +205,7 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
     replied,
     answered,
     wrongReply,
+    received,
   ];
 }
 
