@@ -62,7 +62,10 @@ export interface Timers {
 /** What the admin API stands on. */
 export interface AdminParts {
   readonly context: ServiceContext;
-  readonly store: Pick<OpenStore, 'keyIndex' | 'deleteTopic' | 'isBeingDeleted' | 'isOfDeletedTopic'>;
+  readonly store: Pick<
+    OpenStore,
+    'keyIndex' | 'deleteTopic' | 'whenQueuesAreQuiet' | 'isBeingDeleted' | 'isOfDeletedTopic'
+  >;
   readonly groups: ConsumerGroups;
   readonly transactions: TransactionDesk;
   readonly delays: DelayLevels;

@@ -62,7 +62,11 @@ export class TopicAdmin {
     const before = requireTopic(this.#parts.context, topic);
     if (isSystemTopic(topic)) refuse(topic, 'the broker itself works with it');
     const config = withSettings(before, changes);
-    if (options.force !== true) checkReadQueuesCanGo(before, config, this.#parts);
+    if (options.force !== true && config.readQueueNums < before.readQueueNums) {
+      await checkReadQueuesCanGo(before, config, this.#parts);
+      // The topic may have been changed or deleted meanwhile.
+      if (this.#parts.context.topics.get(topic) !== before) return this.update(topic, changes, options);
+    }
     await this.#parts.context.topics.put(config);
     this.#parts.groups.refresh();
     return topicInfo(config);

@@ -10,7 +10,7 @@ import { isSystemGroup } from './system-topics.js';
  * @throws InvalidOptionError senders still write to such a queue
  * @throws QueuesNotDrainedError a group has not consumed such a queue
  */
-export function checkReadQueuesCanGo(before: TopicConfig, after: TopicConfig, parts: AdminParts): void {
+export async function checkReadQueuesCanGo(before: TopicConfig, after: TopicConfig, parts: AdminParts): Promise<void> {
   const { readQueueNums, writeQueueNums } = after;
   if (readQueueNums >= before.readQueueNums) return;
   if (readQueueNums < writeQueueNums) {
@@ -18,6 +18,8 @@ export function checkReadQueuesCanGo(before: TopicConfig, after: TopicConfig, pa
     throw new InvalidOptionError({ option: 'readQueueNums', value: readQueueNums, expected });
   }
   const topic = before.topicName;
+  // What was sent before writeQueueNums was lowered may still be on its way to the disk, and counts.
+  await parts.store.whenQueuesAreQuiet(topic, readQueueNums);
   const queueIds = new Set<number>();
   const groups = new Set<string>();
   for (const { group, offsets } of groupsOf(topic, parts)) {

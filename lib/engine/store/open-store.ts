@@ -21,6 +21,7 @@ import { DiskWatch } from './disk-watch.js';
 import { Dispatcher } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
+import { whenNothingIsOnItsWay } from './in-flight.js';
 import { type KeyIndex, openKeyIndex, type KeyIndexOptions } from './key-index.js';
 import { LogReader } from './log-reader.js';
 import { scanLog, type ScanLimits } from './log-scan.js';
@@ -105,6 +106,12 @@ export interface OpenStore {
   deleteTopic(topicName: string, forget: ForgetTopic): Promise<void>;
   /** Finishes deletions that a crash has cut off. To be called before anything is stored. */
   finishDeletions(forget: ForgetTopic): Promise<void>;
+  /**
+   * Resolves when no message is on its way to the topic's queues from `firstQueueId` on, given that nobody sends to them any more.
+   *
+   * @throws StoreWriteFailedError, StoreClosedError
+   */
+  whenQueuesAreQuiet(topicName: string, firstQueueId: number): Promise<void>;
   /** True from the beginning of a topic's deletion to its end, also of one that has failed half-way. */
   isBeingDeleted(topicName: string): boolean;
   /** True for a record of a topic that was deleted after the record was stored. */
@@ -279,6 +286,8 @@ async function openOwnedStore(
     keyIndex,
     deleteTopic: (topicName, forget) => removal.delete(topicName, forget),
     finishDeletions: (forget) => removal.finishAll(forget),
+    whenQueuesAreQuiet: (topicName, firstQueueId) =>
+      whenNothingIsOnItsWay(log, () => queues.ofTopic(topicName).filter(({ queueId }) => queueId >= firstQueueId)),
     isBeingDeleted: (topicName) => deletedTopics.isClosed(topicName),
     isOfDeletedTopic: (topicName, physicalOffset) => deletedTopics.covers(topicName, physicalOffset),
     disk,

@@ -5,6 +5,7 @@ import type { CheckpointService } from './checkpoint-service.js';
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
+import { whenNothingIsOnItsWay } from './in-flight.js';
 import type { TopicConfigTable } from './topic-config-table.js';
 
 export interface TopicRemovalParts {
@@ -80,10 +81,11 @@ export class TopicRemoval {
   }
 
   async #decide(topic: string): Promise<void> {
-    const { deletedTopics, log } = this.#parts;
+    const { deletedTopics, log, queues } = this.#parts;
     deletedTopics.close(topic);
     try {
-      await this.#untilNothingIsOnItsWay(topic);
+      // A message on its way holds a number of the old queue, which means nothing in a new one. None is added: the topic is closed.
+      await whenNothingIsOnItsWay(log, () => queues.ofTopic(topic));
       // What the decision says of the log must not be undone by a power cut: later records would lie where it says that all is deleted.
       await log.syncWritten();
     } catch (error) {
@@ -91,15 +93,6 @@ export class TopicRemoval {
       throw error;
     }
     await deletedTopics.decide(topic, log.visibleOffset);
-  }
-
-  /** A message on its way holds a number of the old queue, which means nothing in a new one. None is added: the topic is closed. */
-  async #untilNothingIsOnItsWay(topic: string): Promise<void> {
-    const { queues, log } = this.#parts;
-    while (!log.hasFailed && queues.ofTopic(topic).some((queue) => queue.hasNumbersInFlight || log.owesRoomTo(queue))) {
-      await log.whenGroupEnds();
-    }
-    log.assertWritable();
   }
 
   async #removeAll(topic: string, forget: ForgetTopic): Promise<void> {

@@ -294,6 +294,41 @@ describe('the admin API, topics', () => {
       expect(again.received).toContain('after');
     });
 
+    it('counts what is still on its way to a queue that is to go', async () => {
+      const { topics } = harness.admin;
+      await topics.create('orders', { queueNums: 4 });
+      const listening = await harness.listen('g', 'orders');
+      listening.consumer.pause();
+      const sending = harness.send('orders', 'late', { queueId: 3 });
+      const lowering = topics.update('orders', { writeQueueNums: 2 });
+      await expect(topics.update('orders', { readQueueNums: 2 })).rejects.toMatchObject({ code: 'QUEUES_NOT_DRAINED' });
+      await Promise.all([sending, lowering]);
+      listening.consumer.resume();
+      await harness.settle();
+      expect(listening.received).toEqual(['late']);
+      expect(await topics.update('orders', { readQueueNums: 2 })).toMatchObject({
+        readQueueNums: 2,
+        writeQueueNums: 2,
+      });
+    });
+
+    it('takes up both of two changes at the same time', async () => {
+      const { topics } = harness.admin;
+      await topics.create('orders', { queueNums: 4 });
+      await topics.update('orders', { writeQueueNums: 2 });
+      await Promise.all([
+        topics.update('orders', { readQueueNums: 2 }),
+        topics.update('orders', { messageType: 'FIFO' }),
+        topics.update('orders', { permission: 'READ' }),
+      ]);
+      expect(topics.get('orders')).toMatchObject({
+        readQueueNums: 2,
+        writeQueueNums: 2,
+        messageType: 'FIFO',
+        permission: 'READ',
+      });
+    });
+
     it('hands over what has waited for a queue that is no more', async () => {
       const { topics } = harness.admin;
       await topics.create('orders', { queueNums: 4 });
