@@ -41,6 +41,7 @@ export {
   type ListenerKey,
   type ListenerStatus,
 } from './listener/index.js';
+export { RocketEvents, type EngineEventOf } from './events/index.js';
 export { RocketModule } from './rocket.module.js';
 export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
 export type { TemplatePullOptions } from './rocket.pull-options.js';

@@ -7,6 +7,7 @@ import {
   ListenerMetadataAccessor,
   RocketListenerRegistry,
 } from './listener/index.js';
+import { RocketEvents } from './events/index.js';
 import { RocketAdmin } from './rocket.admin.js';
 import { RocketDiscovery } from './rocket.discovery.js';
 import { RocketLifecycle } from './rocket.lifecycle.js';
@@ -50,11 +51,13 @@ import {
     PullConsumers,
     RocketTemplate,
     RocketAdmin,
+    RocketEvents,
     RocketLifecycle,
   ],
   exports: [
     RocketTemplate,
     RocketAdmin,
+    RocketEvents,
     RocketListenerRegistry,
     getRocketTemplateToken(),
     ROCKET_ENGINE,

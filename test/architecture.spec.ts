@@ -15,8 +15,10 @@ const NEST_SIDE = [
   'lib/transaction',
   'lib/template',
   'lib/converter',
+  'lib/events',
   'lib/health',
   'lib/instrument',
+  'lib/microservices',
   'lib/testing',
 ];
 const ENGINE_ROOMS = [
@@ -50,8 +52,10 @@ const house: FloorPlan = {
     'lib/listener': ['lib/converter', 'lib/decorators', 'lib/execution', SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/transaction': ['lib/converter', 'lib/decorators', SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/template': ['lib/converter', 'lib/decorators', 'lib/transaction', SHARED, ENGINE_DOOR, 'lib/errors'],
+    'lib/events': [SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/health': [SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/instrument': [SHARED, ENGINE_DOOR, 'lib/errors'],
+    'lib/microservices': ['lib/converter', 'lib/template', SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/testing': ['lib', ...NEST_SIDE, SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/schematics': [],
     'lib/engine': [...ENGINE_ROOMS, 'lib/errors'],

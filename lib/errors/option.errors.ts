@@ -27,3 +27,11 @@ export class UnsupportedByEngineError extends defineError<{ feature: string }>({
   remedy: 'Leave the feature out, or use an engine that has it.',
   message: ({ feature }) => `This engine does not support ${feature}.`,
 }) {}
+
+export class MetricLabelsTakenError extends defineError<{ labels: Readonly<Record<string, string>> }>({
+  code: 'METRIC_LABELS_TAKEN',
+  meaning: 'Two engines are to be seen in one registry of prom-client, and nothing tells their values apart.',
+  remedy: 'Give each the option labels, such as { node_id: "broker-a" }, or a registry of its own.',
+  message: ({ labels }) =>
+    `The registry has the metrics of an engine with the labels ${JSON.stringify(labels)} already.`,
+}) {}

@@ -1,0 +1,1 @@
+export { RocketEvents, type EngineEventOf } from './rocket-events.js';

@@ -1,0 +1,2 @@
+export { registerRocketMetrics, type RocketPrometheusOptions } from './register-rocket-metrics.js';
+export { RocketPrometheusModule } from './rocket-prometheus.module.js';

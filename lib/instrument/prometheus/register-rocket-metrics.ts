@@ -1,0 +1,66 @@
+import { register, type Registry } from 'prom-client';
+import { ENGINE_METRICS, type EngineMetrics, type MessageEngine, type MetricName } from '../../engine/index.js';
+import { MetricLabelsTakenError, UnsupportedByEngineError } from '../../errors/index.js';
+import { ScrapedMetric, type Labels, type MetricSource } from './scraped-metric.js';
+
+/** Where the metrics of an engine are to be seen, and under which labels. */
+export interface RocketPrometheusOptions {
+  /** Default: prom-client's default registry. */
+  readonly registry?: Registry | undefined;
+  /** Labels for each value, such as `{ node_id: 'broker-a' }`. Needed when several engines are in one registry. Default: none. */
+  readonly labels?: Labels | undefined;
+}
+
+const METRIC_NAMES = Object.keys(ENGINE_METRICS) as readonly MetricName[];
+
+/**
+ * Puts all metrics of an engine into a registry of prom-client. They are read at each scrape, all of them at the same moment; between scrapes this costs nothing.
+ *
+ * @returns a function that takes them out again
+ * @throws UnsupportedByEngineError the engine does not count
+ * @throws MetricLabelsTakenError another engine is in the registry with the same labels
+ *
+ * @publicApi
+ */
+export function registerRocketMetrics(engine: MessageEngine, options: RocketPrometheusOptions = {}): () => void {
+  const { registry = register, labels = {} } = options;
+  const source: MetricSource = { labels, read: readerOf(engine) };
+  const metrics = METRIC_NAMES.map((name) => ScrapedMetric.in(registry, name));
+  if ([...metrics[0]!.sources].some((other) => isSame(other.labels, labels))) {
+    throw new MetricLabelsTakenError({ labels });
+  }
+  for (const metric of metrics) metric.add(source);
+  return () => {
+    for (const [index, metric] of metrics.entries()) {
+      metric.remove(source);
+      if (metric.sources.size === 0) registry.removeSingleMetric(METRIC_NAMES[index]!);
+    }
+  };
+}
+
+/** A scrape asks each metric by itself, all in one turn: they share one reading. */
+function readerOf(engine: MessageEngine): MetricSource['read'] {
+  if (engine.metrics === undefined) throw new UnsupportedByEngineError({ feature: 'metrics' });
+  const metrics = engine.metrics.bind(engine);
+  let reading: Promise<EngineMetrics | undefined> | undefined;
+  return () => {
+    reading ??= metrics()
+      .catch((error: unknown) => {
+        // While the app shuts down, its other metrics are still to be seen.
+        if (isClosed(error)) return undefined;
+        throw error;
+      })
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+}
+
+function isClosed(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'STORE_CLOSED';
+}
+
+function isSame(a: Labels, b: Labels): boolean {
+  return Object.keys({ ...a, ...b }).every((name) => a[name] === b[name]);
+}
