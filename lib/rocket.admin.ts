@@ -35,7 +35,7 @@ import { ROCKET_ENGINE } from './rocket.tokens.js';
  */
 @Injectable()
 export class RocketAdmin {
-  readonly #engine: MessageEngine & { readonly admin?: BrokerAdmin };
+  readonly #engine: MessageEngine | (MessageEngine & { readonly admin: BrokerAdmin });
 
   constructor(@Inject(ROCKET_ENGINE) engine: MessageEngine) {
     this.#engine = engine;
@@ -75,6 +75,6 @@ export class RocketAdmin {
   get #broker(): BrokerAdmin {
     // By what it has and not by its class: the engine may come from another copy of the package.
     if (!('admin' in this.#engine)) throw new UnsupportedByEngineError({ feature: 'the admin API (RocketAdmin)' });
-    return this.#engine.admin!;
+    return this.#engine.admin;
   }
 }

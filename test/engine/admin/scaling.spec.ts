@@ -44,12 +44,12 @@ describe.each(['memory', 'a directory'])(
 
     /** Sends and pulls, side by side, for as long as `work` takes. */
     const whileBusy = async (work: () => Promise<void>): Promise<void> => {
-      let isBusy = true;
+      const busy = { now: true };
       const sending = (async () => {
-        while (isBusy && sent.length < MAX_SENT) await Promise.all(Array.from({ length: 5 }, send));
+        while (busy.now && sent.length < MAX_SENT) await Promise.all(Array.from({ length: 5 }, send));
       })();
       await work();
-      isBusy = false;
+      busy.now = false;
       await sending;
     };
 
