@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { Controller } from '@nestjs/common';
 import { Type as TypeOf } from 'class-transformer';
@@ -18,7 +17,6 @@ import {
   SendTimeoutError,
   StoreClosedError,
   UnknownOptionError,
-  type FileSystem,
   type MessageExt,
   type RocketListener,
   type SendMessageOptions,
@@ -26,6 +24,7 @@ import {
 } from '../../lib/index.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
 import { Deliveries, ManualWorld, startApp, type RocketApp } from './rocket-app.js';
+import { SlowDisk } from './slow-disk.js';
 
 class OrderLine {
   sku!: string;
@@ -437,31 +436,3 @@ describe('a send that the disk does not answer in time', () => {
     await expect(app.template.syncSend('love', 'x')).rejects.toThrow(StoreClosedError);
   });
 });
-
-/** Holds back the syncs of all files that are opened from now on. */
-class SlowDisk {
-  readonly #events = new EventEmitter().setMaxListeners(0);
-  #isHeld = false;
-
-  constructor(fileSystem: FileSystem) {
-    const open = fileSystem.open.bind(fileSystem);
-    fileSystem.open = async (path, mode) => {
-      const file = await open(path, mode);
-      const datasync = file.datasync.bind(file);
-      file.datasync = async () => {
-        if (this.#isHeld) await once(this.#events, 'let go');
-        await datasync();
-      };
-      return file;
-    };
-  }
-
-  hold(): void {
-    this.#isHeld = true;
-  }
-
-  letGo(): void {
-    this.#isHeld = false;
-    this.#events.emit('let go');
-  }
-}

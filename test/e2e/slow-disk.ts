@@ -1,0 +1,30 @@
+import { EventEmitter, once } from 'node:events';
+import type { FileSystem } from '../../lib/index.js';
+
+/** Holds back the syncs of all files that are opened from now on. */
+export class SlowDisk {
+  readonly #events = new EventEmitter().setMaxListeners(0);
+  #isHeld = false;
+
+  constructor(fileSystem: FileSystem) {
+    const open = fileSystem.open.bind(fileSystem);
+    fileSystem.open = async (path, mode) => {
+      const file = await open(path, mode);
+      const datasync = file.datasync.bind(file);
+      file.datasync = async () => {
+        if (this.#isHeld) await once(this.#events, 'let go');
+        await datasync();
+      };
+      return file;
+    };
+  }
+
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  letGo(): void {
+    this.#isHeld = false;
+    this.#events.emit('let go');
+  }
+}
