@@ -57,7 +57,7 @@ export interface MessageListenerOptions {
    * dead letter's properties `DLQ_REASON` and `DLQ_DETAIL`. `RETRY`: as when the handler throws. `DISCARD`: done, with a line in the log.
    */
   readonly onInvalidPayload?: 'DEAD_LETTER' | 'RETRY' | 'DISCARD' | undefined;
-  /** What becomes of a message that a guard refuses. The same choice, with the same default. */
+  /** What becomes of a message that a guard refuses. The same choice. Default `DEAD_LETTER`. */
   readonly onForbidden?: 'DEAD_LETTER' | 'RETRY' | 'DISCARD' | undefined;
 }
 
