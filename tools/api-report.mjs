@@ -3,9 +3,8 @@
 import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import apiExtractor from '@microsoft/api-extractor';
+import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor';
 
-const { Extractor, ExtractorConfig } = apiExtractor;
 const root = new URL('..', import.meta.url).pathname;
 const isCheck = process.argv.includes('--check');
 const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -33,9 +32,9 @@ try {
         tsdocMetadata: { enabled: false },
         newlineKind: 'lf',
         messages: {
-          extractorMessageReporting: { default: { logLevel: 'none' } },
-          tsdocMessageReporting: { default: { logLevel: 'none' } },
-          compilerMessageReporting: { default: { logLevel: 'warning' } },
+          extractorMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
+          tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
+          compilerMessageReporting: { default: { logLevel: ExtractorLogLevel.Warning } },
         },
       },
     });

@@ -16,6 +16,13 @@ const TABLES = [
   },
   { title: 'producer', file: 'lib/rocket.options.ts', type: 'ProducerOptions', prefix: 'producer.' },
   { title: 'consumer', file: 'lib/rocket.options.ts', type: 'ConsumerOptions', prefix: 'consumer.' },
+  {
+    title: 'pullConsumer, and createPullConsumer',
+    file: 'lib/engine/types/pull.ts',
+    type: 'PullConsumerOptions',
+    prefix: 'pull.',
+  },
+  { title: 'pullConsumer alone', file: 'lib/rocket.pull-options.ts', type: 'TemplatePullOptions', prefix: 'pull.' },
   { title: 'The broker', file: 'lib/engine/broker-options.ts', type: 'BrokerOptions', prefix: '' },
   { title: 'store', file: 'lib/engine/broker-options.ts', type: 'StoreLocationOptions', prefix: 'store.' },
   {
@@ -33,12 +40,26 @@ const TABLES = [
   },
 ];
 
+/** These options are not among those of the module. */
+const OWN_NAMES = new Set(['listener.', 'pull.']);
+
+/** What stands in the tables: the module's options with all defaults, and those of a listener. */
+export function defaults({ broker, ...own }, listener) {
+  const { type, expression } = listener.selector;
+  const required = { topic: undefined, consumerGroup: undefined, id: undefined };
+  return {
+    ...broker,
+    ...own,
+    listener: { ...listener, ...required, selectorType: type, selectorExpression: expression },
+  };
+}
+
 /** @param resolved the module's options with all defaults, and those of a listener as `listener` */
 export function optionTables(resolved) {
   return TABLES.map(({ title, file, type, prefix, intro }) => {
     const rows = propertiesOf(file, type).map(({ name, text }) => {
       const path = prefix + name;
-      return { path, shown: prefix === 'listener.' ? name : path, value: valueOf(resolved, path), text };
+      return { path, shown: OWN_NAMES.has(prefix) ? name : path, value: valueOf(resolved, path), text };
     });
     // What only groups other options has a table of its own.
     return { title, intro, rows: rows.filter(({ text, value }) => text !== '' || typeof value !== 'object') };

@@ -10,22 +10,16 @@ interface OptionRow {
 }
 
 interface OptionTables {
-  optionTables(resolved: object): { readonly rows: readonly OptionRow[] }[];
-  optionDocument(resolved: object): string;
+  readonly defaults: (module: object, listener: object) => object;
+  readonly optionTables: (resolved: object) => { readonly rows: readonly OptionRow[] }[];
+  readonly optionDocument: (resolved: object) => string;
 }
 
 const root = join(import.meta.dirname, '..', '..');
-const { optionTables, optionDocument } = (await import(`${root}/tools/option-tables.mjs`)) as OptionTables;
+const { defaults, optionTables, optionDocument } = (await import(`${root}/tools/option-tables.mjs`)) as OptionTables;
 
-const { broker, ...own } = resolveRocketOptions({});
 const listener = resolveListenerOptions('a listener', { topic: 'orders', consumerGroup: 'billing' });
-const optional = { ...listener, topic: undefined, consumerGroup: undefined, id: undefined };
-const { type, expression } = listener.selector;
-const resolved = {
-  ...broker,
-  ...own,
-  listener: { ...optional, selectorType: type, selectorExpression: expression },
-};
+const resolved = defaults(resolveRocketOptions({}), listener);
 const rows = optionTables(resolved).flatMap((table) => table.rows);
 
 /** The default that a docstring states, as a number: `Default 64 MiB.`, `default 20`, `0 (default)`. */
@@ -41,7 +35,7 @@ function statesDefault({ text, value }: OptionRow): boolean {
   // What depends on something else is told in words.
   if (value === undefined || typeof value === 'object' || text.includes('Default: ')) return true;
   if (typeof value === 'number') return statedNumber(text) === value;
-  const shown = String(value);
+  const shown = JSON.stringify(value).replaceAll('"', '');
   return ['`X` (default)', 'X (default)', 'Default `X`', "Default `'X'`", 'Default X'].some((form) =>
     text.includes(form.replace('X', shown)),
   );
