@@ -56,6 +56,8 @@ const house: FloorPlan = {
     'lib/health': [SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/instrument': [SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/microservices': ['lib/converter', 'lib/template', SHARED, ENGINE_DOOR, 'lib/errors'],
+    // The command line looks into the files themselves, without a broker.
+    'lib/cli': ['lib/engine/store', 'lib/engine/io', 'lib/engine/types', 'lib/errors'],
     'lib/testing': ['lib', ...NEST_SIDE, SHARED, ENGINE_DOOR, 'lib/errors'],
     'lib/schematics': [],
     'lib/engine': [...ENGINE_ROOMS, 'lib/errors'],

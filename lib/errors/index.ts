@@ -1,4 +1,5 @@
 import * as adminErrors from './admin.errors.js';
+import * as cliErrors from './cli.errors.js';
 import * as converterErrors from './converter.errors.js';
 import * as filterErrors from './filter.errors.js';
 import * as listenerErrors from './listener.errors.js';
@@ -11,6 +12,7 @@ import * as testingErrors from './testing.errors.js';
 import * as transactionErrors from './transaction.errors.js';
 
 export * from './admin.errors.js';
+export * from './cli.errors.js';
 export * from './converter.errors.js';
 export * from './filter.errors.js';
 export * from './listener.errors.js';
@@ -24,6 +26,7 @@ export * from './transaction.errors.js';
 
 const families: readonly object[] = [
   adminErrors,
+  cliErrors,
   converterErrors,
   filterErrors,
   listenerErrors,

@@ -13,6 +13,8 @@ import type { SegmentFiles } from './segment-files.js';
 
 /** Entries that a busy queue keeps in memory for its readers: 20 bytes each. */
 const RING_ENTRIES = 4096;
+/** A longer hole in a queue is a number that can't be. */
+const MAX_HOLE_ENTRIES = 1_000_000;
 /** Most entries of one read from the disk. */
 const READ_ENTRIES = 1024;
 
@@ -84,7 +86,7 @@ export class ConsumeQueue implements QueueNumbers {
    */
   add(index: number, physicalOffset: number, sizeBytes: number, tagsCode: number): void {
     if (index < this.maxIndex) return;
-    if (index > this.maxIndex) this.#startAt(index);
+    if (index > this.maxIndex) this.#goTo(index, physicalOffset);
     this.#ring.push(physicalOffset, sizeBytes, tagsCode, this.#syncedIndex, RING_ENTRIES);
     if (this.#nextNumber <= index) this.#nextNumber = index + 1;
   }
@@ -162,6 +164,19 @@ export class ConsumeQueue implements QueueNumbers {
     return low;
   }
 
+  /** Messages before `index` are not in the log: the first ones, which retention took, or some in between, which a repair gave up. */
+  #goTo(index: number, physicalOffset: number): void {
+    const holeEntries = index - this.maxIndex;
+    if (this.maxIndex === this.#minIndex || holeEntries > MAX_HOLE_ENTRIES) {
+      this.#startAt(index);
+      return;
+    }
+    // At the place of the message behind, so that the entries' offsets still ascend.
+    while (this.maxIndex < index) {
+      this.#ring.push(physicalOffset, FILLER_ENTRY_SIZE, 0, this.#syncedIndex, RING_ENTRIES);
+    }
+  }
+
   /** The queue's earlier messages are gone, with the part of the log that held them: it begins at `index`. */
   #startAt(index: number): void {
     this.#ring = new EntryRing(index);
@@ -205,7 +220,8 @@ export class ConsumeQueue implements QueueNumbers {
   }
 }
 
-/** True for a message's entry whose record lies at or behind `physicalOffset`; never for a filler. */
+/** True for an entry whose record lies at or behind `physicalOffset`; never for the fillers before a queue's first message. */
 function isAt(entry: QueueEntry, physicalOffset: number): boolean {
-  return entry.sizeBytes !== FILLER_ENTRY_SIZE && entry.physicalOffset >= physicalOffset;
+  const isLeadingFiller = entry.sizeBytes === FILLER_ENTRY_SIZE && entry.physicalOffset === 0;
+  return !isLeadingFiller && entry.physicalOffset >= physicalOffset;
 }

@@ -105,12 +105,12 @@ export class Dispatcher {
 }
 
 /** Rolled-back transaction records are found by no key (`IndexService.buildIndex`). */
-function isIndexed(sysFlag: number): boolean {
+export function isIndexed(sysFlag: number): boolean {
   return (sysFlag & SysFlag.TRANSACTION_TYPE) !== SysFlag.TRANSACTION_ROLLBACK;
 }
 
 /** Prepared and rolled-back transaction records are in no queue (`CommitLogDispatcherBuildConsumeQueue`). */
-function isQueued(sysFlag: number): boolean {
+export function isQueued(sysFlag: number): boolean {
   const type = sysFlag & SysFlag.TRANSACTION_TYPE;
   return type !== SysFlag.TRANSACTION_PREPARED && type !== SysFlag.TRANSACTION_ROLLBACK;
 }

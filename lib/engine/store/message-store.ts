@@ -15,6 +15,7 @@ import type {
 } from '../types/index.js';
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueue } from './consume-queue.js';
+import { FILLER_ENTRY_SIZE } from './consume-queue-format.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
 import type { Dispatcher } from './dispatcher.js';
@@ -137,6 +138,10 @@ export class LogMessageStore implements MessageStore {
       if (gathering.skips(ring.tagsCode(index))) continue;
       const physicalOffset = ring.physicalOffset(index);
       const sizeBytes = ring.sizeBytes(index);
+      if (sizeBytes === FILLER_ENTRY_SIZE) {
+        gathering.skipRemoved();
+        continue;
+      }
       if (!gathering.hasRoomFor(sizeBytes)) return true;
       const block = this.#parts.tail.find(physicalOffset);
       if (block === undefined) return false;
@@ -152,6 +157,10 @@ export class LogMessageStore implements MessageStore {
       for (const { physicalOffset, sizeBytes, tagsCode } of entries) {
         if (!gathering.wantsMore()) break;
         if (gathering.skips(tagsCode)) continue;
+        if (sizeBytes === FILLER_ENTRY_SIZE) {
+          gathering.skipRemoved();
+          continue;
+        }
         if (!gathering.hasRoomFor(sizeBytes)) return gathering.toBatch();
         const record =
           this.#findRecord(physicalOffset, sizeBytes) ?? (await this.#readRecordBytes(physicalOffset, sizeBytes));
@@ -170,6 +179,7 @@ export class LogMessageStore implements MessageStore {
 
   async #readRecordBytes(physicalOffset: number, sizeBytes: number): Promise<RecordBytes | undefined> {
     const { log, reader } = this.#parts;
+    if (sizeBytes === FILLER_ENTRY_SIZE) return undefined;
     return (
       this.#findRecord(physicalOffset, sizeBytes) ?? (await reader.read(physicalOffset, sizeBytes, log.visibleOffset))
     );

@@ -93,6 +93,14 @@ export interface OpenStore {
   readonly state: StateDirectory;
   /** Finds messages by key. Undefined: `messageIndexEnable` is false. */
   readonly keyIndex: KeyIndex | undefined;
+  /** The queues of a topic that hold or held messages. */
+  queuesOf(
+    topicName: string,
+  ): readonly { readonly queueId: number; readonly minOffset: number; readonly maxOffset: number }[];
+  /** One past the last byte of the log that can be read. */
+  readonly endOffset: number;
+  /** Store time of the last record that was in the log at the opening; 0 when it was empty. */
+  readonly lastStoreTimestampMs: number;
   /** How full the disk is. */
   readonly disk: DiskWatch;
   /** Removes what is old. Has to be started. */
@@ -290,6 +298,16 @@ async function openOwnedStore(
       whenNothingIsOnItsWay(log, () => queues.ofTopic(topicName).filter(({ queueId }) => queueId >= firstQueueId)),
     isBeingDeleted: (topicName) => deletedTopics.isClosed(topicName),
     isOfDeletedTopic: (topicName, physicalOffset) => deletedTopics.covers(topicName, physicalOffset),
+    queuesOf: (topicName) =>
+      queues.ofTopic(topicName).map(({ queueId, minIndex, maxIndex }) => ({
+        queueId,
+        minOffset: minIndex,
+        maxOffset: maxIndex,
+      })),
+    get endOffset() {
+      return log.visibleOffset;
+    },
+    lastStoreTimestampMs: end.storeTimestampMs,
     disk,
     retention,
     logStatus: () => ({
