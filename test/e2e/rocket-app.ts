@@ -10,6 +10,8 @@ import {
   RocketModule,
   RocketTemplate,
   SeededRandom,
+  SilentLogger,
+  type BrokerEnvironment,
   type FileSystem,
   type MessageExt,
   type RocketModuleOptions,
@@ -101,9 +103,25 @@ export class ManualWorld {
     this.#path = directory === undefined ? '/store' : join(directory.path, 'store');
   }
 
+  /** Where the store lies. */
+  get place(): { readonly path: string } {
+    return { path: this.#path };
+  }
+
+  get environment(): BrokerEnvironment {
+    return { clock: this.clock, fileSystem: this.fileSystem, random: this.#random };
+  }
+
   start(parts: AppParts): Promise<RocketApp> {
-    const environment = { clock: this.clock, fileSystem: this.fileSystem, random: this.#random };
-    return startApp({ ...parts, options: { store: { path: this.#path }, environment, ...parts.options } });
+    return startApp({ ...parts, options: { store: this.place, environment: this.environment, ...parts.options } });
+  }
+
+  /** An engine that several apps share. */
+  async openBroker(): Promise<EmbeddedBroker> {
+    const environment = { ...this.environment, logger: new SilentLogger() };
+    const broker = new EmbeddedBroker({ store: this.place }, environment);
+    await broker.start();
+    return broker;
   }
 
   /** Lets time pass; all that becomes due is handled before it goes on. */
