@@ -283,29 +283,6 @@ describe('a topic that is deleted', () => {
     await store.close();
   });
 
-  it('under ASYNC_FLUSH is not decided before a sync of the log has ended that is under way', async () => {
-    await store.close();
-    const syncs: (() => void)[] = [];
-    let isHolding = false;
-    const life = await begin(
-      heldSyncs(disk, () => (isHolding ? new Promise<void>((resolve) => syncs.push(resolve)) : undefined)),
-      { flushDiskType: 'ASYNC_FLUSH' },
-    );
-    await fill(life.store, 'gone', ['young']);
-    isHolding = true;
-    const passing = clock.advance(500);
-    while (syncs.length === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-    isHolding = false;
-    const deleting = life.store.deleteTopic('gone', life.notes.forget);
-    for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
-    expect((await disk.readFile('/store/config/deletedTopics.json'))?.toString() ?? '').not.toContain('gone');
-    syncs[0]!();
-    await passing;
-    await deleting;
-    expect((await disk.readFile('/store/config/deletedTopics.json'))?.toString()).toContain('gone');
-    await life.store.close();
-  });
-
   it('is whole, or can be deleted again, when any one call of the deletion fails', async () => {
     const calls: string[] = [];
     await store.close();
@@ -362,28 +339,6 @@ describe('a topic that is deleted', () => {
     await store.close();
   });
 });
-
-/** Lets syncs of the log's files wait. */
-function heldSyncs(fileSystem: FileSystem, hold: () => Promise<void> | undefined): FileSystem {
-  return new Proxy(fileSystem, {
-    get(target, name) {
-      const member = Reflect.get(target, name, target) as unknown;
-      if (typeof member !== 'function') return member;
-      if (name !== 'open') return member.bind(target) as unknown;
-      return async (path: string, mode: 'read' | 'write' | 'create') => {
-        const file = await target.open(path, mode);
-        if (!path.includes('/commitlog/')) return file;
-        const datasync = file.datasync.bind(file);
-        return Object.assign(file, {
-          datasync: async () => {
-            await hold();
-            await datasync();
-          },
-        });
-      };
-    },
-  });
-}
 
 function failingAt<T extends object>(target: T, fails: (operation: string) => boolean): T {
   return new Proxy(target, {
