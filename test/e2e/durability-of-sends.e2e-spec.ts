@@ -68,7 +68,7 @@ describe.each(['memory', 'a directory'])('on a disk in %s,', (kind) => {
     expect(payloads()).toEqual([]);
     disk.letGo();
     await app.broker.whenIdle();
-    expect(payloads().toSorted()).toEqual(['a', 'b', 'c']);
+    expect(new Set(payloads())).toEqual(new Set(['a', 'b', 'c']));
   });
 
   it('C20: a one-way send that fails when nobody waits any more is logged', async () => {
@@ -87,7 +87,7 @@ describe.each(['memory', 'a directory'])('on a disk in %s,', (kind) => {
     expect(payloads()).toEqual([]);
     disk.letGo();
     await app.broker.whenIdle();
-    expect(payloads().toSorted()).toEqual(['batch', 'header', 'option']);
+    expect(new Set(payloads())).toEqual(new Set(['batch', 'header', 'option']));
   });
 
   it('a timeout bounds the whole call, whatever the way', async () => {
