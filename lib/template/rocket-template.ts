@@ -40,7 +40,7 @@ import { respond, tell, underWay, type OutcomeCallback } from './send-outcome.js
 export type SendCallback = OutcomeCallback<SendResult>;
 
 /**
- * Sends messages.
+ * Sends messages, asks for answers, and receives.
  *
  * A `destination` is `topic` or `topic:tag`. A payload is anything that the converter takes: text, bytes, or what JSON can hold. Instead of a
  * payload every method takes a {@link RocketMessage}, which carries headers as well.
