@@ -8,6 +8,7 @@ import { EventsModule } from './events/events.module.js';
 import { FeesModule } from './fees/fees.module.js';
 import { FlakyModule } from './flaky/flaky.module.js';
 import { LedgerModule } from './ledger/ledger.module.js';
+import { LogModule } from './log/log.module.js';
 import { LoveModule } from './love/love.module.js';
 import { MessagesModule } from './messages/messages.module.js';
 import { OrdersModule } from './orders/orders.module.js';
@@ -40,6 +41,7 @@ import { shopConfig, type ShopConfig } from './shop.config.js';
     FlakyModule,
     ChatModule,
     QuotesModule,
+    LogModule,
     StepsModule,
     TransfersModule,
     PageModule,

@@ -86,6 +86,7 @@ export class RunningShop {
 
   async #request(path: string, init: RequestInit): Promise<Answer> {
     const response = await fetch(this.#url + path, init);
-    return { status: response.status, body: await response.json() };
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) };
   }
 }

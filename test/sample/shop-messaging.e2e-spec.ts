@@ -173,3 +173,32 @@ describe('the chat', () => {
     second.close();
   });
 });
+
+describe('the log', () => {
+  const read = async (query = ''): Promise<string[]> =>
+    ((await shop.post(`/log/read${query}`, {})).body as { text: string }[]).map(({ text }) => text);
+
+  it('is read by pulling: each line once, and all again after going back', async () => {
+    for (const orderNo of ['L1', 'L2', 'L3']) await shop.post('/orders', { orderNo, amount: 1 });
+    const lines: string[] = [];
+    await eventually(SOON_MS, async () => {
+      lines.push(...(await read('?max=2')));
+      expect(lines.toSorted()).toEqual(['order L1 placed', 'order L2 placed', 'order L3 placed']);
+    });
+    expect(await read()).toEqual([]);
+    expect((await shop.post('/log/rewind', {})).status).toBe(204);
+    const again = [...(await read()), ...(await read())];
+    expect(again.toSorted()).toEqual(lines.toSorted());
+  });
+
+  it('is read by several at once, each line by one of them', async () => {
+    await shop.post('/log/rewind', {});
+    const parts = await Promise.all([read('?max=1'), read('?max=1'), read('?max=1')]);
+    expect(parts.flat().toSorted()).toEqual(['order L1 placed', 'order L2 placed', 'order L3 placed']);
+  });
+
+  it.each(['0', '1001', 'x', '1.5'])('does not take %s for a number of lines', async (max) => {
+    const message = expect.stringMatching(/^max must be a whole number/) as unknown;
+    expect(await shop.post(`/log/read?max=${max}`, {})).toMatchObject({ status: 400, body: { message } });
+  });
+});

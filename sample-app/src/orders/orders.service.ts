@@ -2,6 +2,7 @@ import { ConflictException, Inject, Injectable, NotFoundException } from '@nestj
 import { RocketTemplate } from 'nestjs-rocket';
 import { fromCents, toCents } from '../database/money.js';
 import { ShopDatabase } from '../database/shop-database.js';
+import { ShopLog } from '../log/shop-log.js';
 import { shopConfig, type ShopConfig } from '../shop.config.js';
 import { CLOSE_ORDER_TOPIC, type CloseOrder, type Order, type OrderRequest, type OrderState } from './orders.types.js';
 
@@ -19,6 +20,7 @@ export class OrdersService {
   constructor(
     private readonly rocket: RocketTemplate,
     private readonly database: ShopDatabase,
+    private readonly log: ShopLog,
     @Inject(shopConfig.KEY) private readonly config: ShopConfig,
   ) {}
 
@@ -41,6 +43,7 @@ export class OrdersService {
     );
     // Another request was faster. The message of this one finds that order paid or closed, or closes it: it is due no earlier.
     if (inserted === 0) this.#refuseDuplicate(orderNo);
+    await this.log.write(`order ${orderNo} placed`);
     return this.find(orderNo);
   }
 
