@@ -1,0 +1,273 @@
+import type { GroupConsumer } from '../../../lib/engine/consume/index.js';
+import type { ConsumeMode, MessageExt } from '../../../lib/engine/types/index.js';
+import { ConsumeHarness } from './consume-harness.js';
+import { draftOf } from '../delivery/store-harness.js';
+
+export const QUEUES = 4;
+const CONCURRENCY = 3;
+const TOPIC = 'orders';
+const GROUP = 'shop';
+
+/** One step of a run; `pick` chooses among what is there at that moment. */
+export type Step =
+  | { readonly kind: 'send'; readonly queueId: number; readonly count: number }
+  | { readonly kind: 'join' }
+  | { readonly kind: 'leave' | 'leave at once' | 'pause' | 'end' | 'fail'; readonly pick: number }
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'crash' };
+
+interface Delivery {
+  readonly member: SimulatedMember;
+  readonly message: MessageExt;
+  readonly end: (error?: Error) => void;
+}
+
+interface SimulatedMember {
+  readonly clientId: string;
+  consumer: GroupConsumer | undefined;
+  paused: boolean;
+  hasLeft: boolean;
+  /** Its process was killed: what it still does is no part of the simulation. */
+  isDead: boolean;
+}
+
+const attemptOf = (message: MessageExt): string => `${message.body.toString()}#${message.reconsumeTimes + 1}`;
+const queueOf = (body: string): string => body.split('-')[0]!;
+
+/** A group under random joins, leaves, answers and crashes, and what a user may expect of it. */
+export class Simulation {
+  harness: ConsumeHarness;
+  readonly mode: ConsumeMode;
+  readonly members: SimulatedMember[] = [];
+  readonly sent: string[] = [];
+  /** Handlers that are running, in the order of their starts. */
+  running: Delivery[] = [];
+  /** How often a message was handled to a good end. */
+  readonly succeeded = new Map<string, number>();
+  readonly succeededInOrder: string[] = [];
+  /** Deliveries so far, by message and attempt. */
+  readonly started = new Map<string, number>();
+  /**
+   * Messages whose deliveries may be repeated: a handler was given up, or the group ended, or the process. When a delivery is repeated that had
+   * led to a retry, all further attempts come twice.
+   */
+  readonly repeatable = new Set<string>();
+  readonly complaints: string[] = [];
+  readonly #closing: Promise<unknown>[] = [];
+  readonly #abandoned: ConsumeHarness[] = [];
+  #names = 0;
+  #gaveUp = false;
+  readonly #born: SimulatedMember[] = [];
+  readonly #givenUp: Delivery[] = [];
+
+  constructor(harness: ConsumeHarness, mode: ConsumeMode) {
+    this.harness = harness;
+    this.mode = mode;
+  }
+
+  async run(step: Step): Promise<void> {
+    await this.#do(step);
+    await this.#rest();
+    this.#check();
+  }
+
+  /** Lets everything that is owed be delivered. */
+  async finish(): Promise<void> {
+    for (const member of this.members) this.#setPaused(member, false);
+    if (this.members.length === 0) await this.run({ kind: 'join' });
+    // What is still owed comes within some retries; a while of silence after it shows that nothing comes twice.
+    for (let silentMinutes = 0, minutes = 0; silentMinutes < 3 && minutes < 600; minutes++) {
+      while (this.running.length > 0) {
+        for (const delivery of this.running.splice(0)) this.#answer(delivery);
+        await this.#rest();
+      }
+      if (this.sent.every((body) => this.succeeded.has(body))) silentMinutes++;
+      await this.harness.store.clock.advance(60_000, () => this.#rest());
+    }
+    this.#check();
+    // Handlers of processes that were killed, so that what is left of these can be taken down.
+    for (const { end } of this.#givenUp) end();
+    await Promise.all(this.#closing);
+    for (const harness of [...this.#abandoned, this.harness]) await harness.close();
+  }
+
+  async #do(step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'send': {
+        const { store } = this.harness.store.context;
+        const bodies = Array.from({ length: step.count }, () => `q${step.queueId}-${this.#names++}`);
+        this.sent.push(...bodies);
+        await Promise.all(bodies.map((body) => store.append({ ...draftOf(TOPIC, body), queueId: step.queueId })));
+        return;
+      }
+      case 'join':
+        return this.#join();
+      case 'leave':
+      case 'leave at once': {
+        const member = this.#pick(this.members, step.pick);
+        if (member !== undefined) this.#leave(member, step.kind === 'leave at once');
+        return;
+      }
+      case 'pause': {
+        const member = this.#pick(this.members, step.pick);
+        if (member !== undefined) this.#setPaused(member, !member.paused);
+        return;
+      }
+      case 'end':
+      case 'fail': {
+        const delivery = this.#pick(this.running, step.pick);
+        if (delivery === undefined) return;
+        this.running.splice(this.running.indexOf(delivery), 1);
+        this.#answer(delivery, step.kind === 'fail' ? new Error('not now') : undefined);
+        return;
+      }
+      case 'wait':
+        return this.harness.store.clock.advance(step.ms, () => this.#rest());
+      case 'crash':
+        return this.#crash();
+    }
+  }
+
+  async #join(): Promise<void> {
+    const member: SimulatedMember = {
+      clientId: `member-${this.#names++}`,
+      consumer: undefined,
+      paused: false,
+      hasLeft: false,
+      isDead: false,
+    };
+    this.#born.push(member);
+    const handler = (message: MessageExt): Promise<void> => this.#start(member, message);
+    member.consumer = await this.harness.subscribe(
+      GROUP,
+      { topic: TOPIC, consumeMode: this.mode, concurrency: CONCURRENCY, handler, pullThresholdForQueue: 5 },
+      { clientId: member.clientId },
+    );
+    this.members.push(member);
+  }
+
+  #leave(member: SimulatedMember, atOnce: boolean): void {
+    this.members.splice(this.members.indexOf(member), 1);
+    member.hasLeft = true;
+    if (this.members.length === 0) this.#groupEnds(atOnce);
+    if (atOnce) this.#giveUp(this.running.filter((delivery) => delivery.member === member));
+    // More than a simulated run lasts: the handlers of the model always end in time.
+    this.#closing.push(member.consumer!.close({ timeoutMs: atOnce ? 0 : 2 ** 40 }));
+  }
+
+  async #crash(): Promise<void> {
+    const next = await this.harness.crash();
+    this.#abandoned.push(this.harness);
+    this.harness = next;
+    this.members.length = 0;
+    for (const member of this.#born) member.isDead = true;
+    this.#giveUp(this.running);
+    // Offsets and the places in delay levels go back some seconds, each by its own measure.
+    for (const body of this.sent) this.repeatable.add(body);
+  }
+
+  /**
+   * The next group begins at the committed offsets. Orderly attempts are counted in memory and begin again. A message that was given up
+   * holds the offset back, so that what was done behind it is repeated.
+   */
+  #groupEnds(atOnce: boolean): void {
+    this.#gaveUp ||= atOnce;
+    if (this.mode === 'CONCURRENTLY' && !this.#gaveUp) return;
+    for (const body of this.sent) this.repeatable.add(body);
+  }
+
+  #giveUp(deliveries: readonly Delivery[]): void {
+    this.running = this.running.filter((delivery) => !deliveries.includes(delivery));
+    this.#givenUp.push(...deliveries);
+    this.#gaveUp ||= deliveries.length > 0;
+    for (const { message } of deliveries) this.repeatable.add(message.body.toString());
+  }
+
+  #start(member: SimulatedMember, message: MessageExt): Promise<void> {
+    if (member.isDead) return Promise.resolve();
+    const key = attemptOf(message);
+    const times = (this.started.get(key) ?? 0) + 1;
+    this.started.set(key, times);
+    if (times > 1 && !this.repeatable.has(message.body.toString()))
+      this.complaints.push(`${key} was delivered ${times} times`);
+    if (member.hasLeft) this.complaints.push(`${key} came to ${member.clientId}, which had left`);
+    if (member.paused) this.complaints.push(`${key} came to ${member.clientId}, which was paused`);
+    return new Promise((resolve, reject) => {
+      const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+      this.running.push({ member, message, end });
+    });
+  }
+
+  #answer({ message, end }: Delivery, error?: Error): void {
+    const body = message.body.toString();
+    if (error === undefined) {
+      this.succeeded.set(body, (this.succeeded.get(body) ?? 0) + 1);
+      this.succeededInOrder.push(body);
+    }
+    end(error);
+  }
+
+  #setPaused(member: SimulatedMember, paused: boolean): void {
+    member.paused = paused;
+    if (paused) member.consumer!.pause();
+    else member.consumer!.resume();
+  }
+
+  #check(): void {
+    for (const [clientId, running] of countBy(this.running, ({ member }) => member.clientId)) {
+      if (running > CONCURRENCY) this.complaints.push(`${clientId} runs ${running} handlers`);
+    }
+    if (this.mode === 'ORDERLY') {
+      for (const [queue, running] of countBy(this.running, ({ message }) => queueOf(message.body.toString()))) {
+        if (running > 1) this.complaints.push(`${running} messages of ${queue} are handled at once`);
+      }
+    }
+    this.#checkOffsets();
+    expect(this.complaints).toEqual([]);
+  }
+
+  /** No offset may be committed beyond a message that is being handled for the first time. */
+  #checkOffsets(): void {
+    const committed = this.harness.offsets(TOPIC, GROUP);
+    for (const { message } of this.running) {
+      const isFirst = message.reconsumeTimes === 0 || this.mode === 'ORDERLY';
+      if (isFirst && (committed[message.queueId] ?? 0) > message.queueOffset) {
+        this.complaints.push(`${attemptOf(message)} is under way, but ${committed[message.queueId]} is committed`);
+      }
+    }
+  }
+
+  /** Enough for all that is under way in memory; handlers stay as they are. */
+  async #rest(): Promise<void> {
+    for (let turn = 0; turn < 40; turn++) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+
+  #pick<T>(list: readonly T[], pick: number): T | undefined {
+    return list.length === 0 ? undefined : list[pick % list.length];
+  }
+}
+
+function countBy<T>(list: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of list) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return counts;
+}
+
+/** The messages of each queue, in the order given. */
+export const byQueue = (bodies: readonly string[]): readonly (readonly string[])[] =>
+  Array.from({ length: QUEUES }, (_, queueId) => bodies.filter((body) => queueOf(body) === `q${queueId}`));
+
+/** Runs the steps, and then until nothing is owed any more. */
+export async function simulate(mode: ConsumeMode, steps: readonly Step[]): Promise<Simulation> {
+  // All delays are short, so that a run need not go through hours.
+  const harness = await ConsumeHarness.open({ messageDelayLevel: Array.from({ length: 18 }, () => '1s').join(' ') });
+  await harness.createTopic(TOPIC, QUEUES);
+  const simulation = new Simulation(harness, mode);
+  for (const step of steps) await simulation.run(step);
+  await simulation.finish();
+  return simulation;
+}

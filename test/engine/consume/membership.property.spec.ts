@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import type { ConsumeMode } from '../../../lib/engine/types/index.js';
+import { byQueue, QUEUES, simulate, type Step } from './membership-simulation.js';
+
+const pick = fc.nat({ max: 100 });
+const calmStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('send' as const),
+      queueId: fc.nat({ max: QUEUES - 1 }),
+      count: fc.integer({ min: 1, max: 8 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('join' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('leave' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pause' as const), pick }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('end' as const), pick }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('fail' as const), pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(10, 1000, 5000) }),
+  },
+);
+const roughStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 24, arbitrary: calmStep },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('leave at once' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
+);
+
+describe.each<ConsumeMode>(['CONCURRENTLY', 'ORDERLY'])('while members join and leave (%s)', (mode) => {
+  it('every message is handled once, and none is lost', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(calmStep, { minLength: 5, maxLength: 60 }), async (steps) => {
+        const { sent, succeeded, succeededInOrder } = await simulate(mode, steps);
+        expect([...succeeded.keys()].toSorted()).toEqual(sent.toSorted());
+        expect([...succeeded.values()].every((times) => times === 1)).toBe(true);
+        if (mode === 'ORDERLY') expect(byQueue(succeededInOrder)).toEqual(byQueue(sent));
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('and handlers are given up, and the process is killed, none is lost, and only what was under way or not yet committed is repeated', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(roughStep, { minLength: 5, maxLength: 60 }), async (steps) => {
+        const { sent, succeeded } = await simulate(mode, steps);
+        expect([...succeeded.keys()].toSorted()).toEqual(sent.toSorted());
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+});
