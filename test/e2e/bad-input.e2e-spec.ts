@@ -1,4 +1,5 @@
 import {
+  FilterSyntaxError,
   MessageIllegalError,
   MessageTooLargeError,
   NameIllegalError,
@@ -357,6 +358,40 @@ describe('a bad call is refused with a named error before anything is written:',
         MessageIllegalError,
       ],
     ]);
+  });
+
+  describe('groups and selectors:', () => {
+    const subscriptions = [{ topic: 'probe', handler: (): void => undefined }];
+
+    it.each([undefined, '', ' ', 'a b', 'a.b', 'ä', 'g'.repeat(121)])('the consumer group %p', async (group) => {
+      const subscribing = (): Promise<unknown> => app.broker.subscribe({ group: group as string, subscriptions });
+      await expectNothingWritten(app, () => expect(subscribing()).rejects.toThrow(NameIllegalError));
+    });
+
+    it.each([
+      ['level >> 3', 7],
+      ['level > 3 AND', 13],
+      ["name = 'open", 7],
+      ['level > 3 nonsense', 10],
+    ])('the SQL selector %p, whose mistake is at offset %p', async (expression, position) => {
+      const selector = { type: 'SQL92' as const, expression };
+      const subscribing = app.broker.subscribe({ group: 'g', subscriptions: [{ ...subscriptions[0]!, selector }] });
+      const refusal: unknown = await subscribing.catch((error: unknown) => error);
+      expect(refusal).toBeInstanceOf(FilterSyntaxError);
+      expect(refusal).toHaveProperty('fields.position', position);
+    });
+
+    it('the topic of an offset reset that does not exist', async () => {
+      const { broker } = app;
+      const consumer = await broker.subscribe({ group: 'reset', subscriptions });
+      await consumer.close({ timeoutMs: 0 });
+      await expectNothingWritten(app, () =>
+        expect(broker.admin.groups.resetToTimestamp('reset', 0, { topic: 'unknown' })).rejects.toHaveProperty(
+          'code',
+          'TOPIC_NOT_EXIST',
+        ),
+      );
+    });
   });
 
   it('takes what is just within the limits', async () => {

@@ -16,7 +16,11 @@ import { Deliveries, ManualWorld, type RocketApp } from './rocket-app.js';
 class Recording implements RocketListener {
   readonly deliveries = new Deliveries();
 
+  /** Fails a delivery; it is not counted then. */
+  isToFail: (payload: unknown, message: MessageExt) => boolean = () => false;
+
   onMessage(payload: unknown, message: MessageExt): void {
+    if (this.isToFail(payload, message)) throw new Error('not now');
     this.deliveries.add(payload, message);
   }
 }
@@ -86,17 +90,27 @@ describe.each(['memory', 'a directory'])('on a disk in %s,', (disk) => {
       expect(deliveries.all[0]?.message.properties).toHaveProperty('__SHARDINGKEY');
     });
 
-    it('C10: keeps the steps of each order in order', async () => {
+    it('C10: keeps the steps of each order in order, also when one fails and is tried again', async () => {
+      type Step = { readonly orderNo: string; readonly step: string };
       const orderNos = ['1100', '2200', '3300'];
       const steps = ['create', 'payment', 'push', 'done'];
+      let failures = 0;
+      app.module.get(Orders).isToFail = (payload, { reconsumeTimes }) => {
+        const { orderNo, step } = payload as Step;
+        const isFailing = orderNo === '2200' && step === 'payment' && reconsumeTimes < 2;
+        if (isFailing) failures++;
+        return isFailing;
+      };
+      const received = (orderNo: string): string[] =>
+        deliveries.payloads.filter((each) => (each as Step).orderNo === orderNo).map((each) => (each as Step).step);
       for (const step of steps) {
         for (const orderNo of orderNos) await app.template.syncSendOrderly('orders', { orderNo, step }, orderNo);
       }
       await app.broker.whenIdle();
-      for (const orderNo of orderNos) {
-        const received = deliveries.payloads.map((each) => each as { orderNo: string; step: string });
-        expect(received.filter((each) => each.orderNo === orderNo).map(({ step }) => step)).toEqual(steps);
-      }
+      expect(received('2200')).toEqual(['create']);
+      await world.pass(app, 2000);
+      expect(failures).toBe(2);
+      for (const orderNo of orderNos) expect(received(orderNo)).toEqual(steps);
     });
 
     it('can wait for a delay level', async () => {
