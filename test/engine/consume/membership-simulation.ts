@@ -18,8 +18,10 @@ export type Step =
 
 interface Delivery {
   readonly member: SimulatedMember;
-  readonly message: MessageExt;
-  readonly end: (error?: Error) => void;
+  /** One, or those of a batch. */
+  readonly messages: readonly MessageExt[];
+  /** All are done; or, in a batch, the first `doneCount`. */
+  readonly end: (doneCount: number, error?: Error) => void;
 }
 
 interface SimulatedMember {
@@ -38,6 +40,8 @@ const queueOf = (body: string): string => body.split('-')[0]!;
 export class Simulation {
   harness: ConsumeHarness;
   readonly mode: ConsumeMode;
+  /** 1: messages come one by one. */
+  readonly batchSize: number;
   readonly members: SimulatedMember[] = [];
   readonly sent: string[] = [];
   /** Handlers that are running, in the order of their starts. */
@@ -60,9 +64,10 @@ export class Simulation {
   readonly #born: SimulatedMember[] = [];
   readonly #givenUp: Delivery[] = [];
 
-  constructor(harness: ConsumeHarness, mode: ConsumeMode) {
+  constructor(harness: ConsumeHarness, mode: ConsumeMode, batchSize: number) {
     this.harness = harness;
     this.mode = mode;
+    this.batchSize = batchSize;
   }
 
   async run(step: Step): Promise<void> {
@@ -86,7 +91,7 @@ export class Simulation {
     }
     this.#check();
     // Handlers of processes that were killed, so that what is left of these can be taken down.
-    for (const { end } of this.#givenUp) end();
+    for (const { messages, end } of this.#givenUp) end(messages.length);
     await Promise.all(this.#closing);
     for (const harness of [...this.#abandoned, this.harness]) await harness.close();
   }
@@ -118,7 +123,8 @@ export class Simulation {
         const delivery = this.#pick(this.running, step.pick);
         if (delivery === undefined) return;
         this.running.splice(this.running.indexOf(delivery), 1);
-        this.#answer(delivery, step.kind === 'fail' ? new Error('not now') : undefined);
+        if (step.kind === 'end') this.#answer(delivery);
+        else this.#fail(delivery, step.pick % delivery.messages.length);
         return;
       }
       case 'wait':
@@ -137,10 +143,16 @@ export class Simulation {
       isDead: false,
     };
     this.#born.push(member);
-    const handler = (message: MessageExt): Promise<void> => this.#start(member, message);
+    const handlers =
+      this.batchSize === 1
+        ? { handler: (message: MessageExt) => this.#start(member, [message]) }
+        : {
+            batchHandler: (messages: readonly MessageExt[]) => this.#start(member, messages),
+            batchSize: this.batchSize,
+          };
     member.consumer = await this.harness.subscribe(
       GROUP,
-      { topic: TOPIC, consumeMode: this.mode, concurrency: CONCURRENCY, handler, pullThresholdForQueue: 5 },
+      { topic: TOPIC, consumeMode: this.mode, concurrency: CONCURRENCY, ...handlers, pullThresholdForQueue: 5 },
       { clientId: member.clientId },
     );
     this.members.push(member);
@@ -180,31 +192,46 @@ export class Simulation {
     this.running = this.running.filter((delivery) => !deliveries.includes(delivery));
     this.#givenUp.push(...deliveries);
     this.#gaveUp ||= deliveries.length > 0;
-    for (const { message } of deliveries) this.repeatable.add(message.body.toString());
+    for (const message of deliveries.flatMap(({ messages }) => messages)) this.repeatable.add(message.body.toString());
   }
 
-  #start(member: SimulatedMember, message: MessageExt): Promise<void> {
-    if (member.isDead) return Promise.resolve();
-    const key = attemptOf(message);
-    const times = (this.started.get(key) ?? 0) + 1;
-    this.started.set(key, times);
-    if (times > 1 && !this.repeatable.has(message.body.toString()))
-      this.complaints.push(`${key} was delivered ${times} times`);
-    if (member.hasLeft) this.complaints.push(`${key} came to ${member.clientId}, which had left`);
-    if (member.paused) this.complaints.push(`${key} came to ${member.clientId}, which was paused`);
+  #start(member: SimulatedMember, messages: readonly MessageExt[]): Promise<number> {
+    if (member.isDead) return Promise.resolve(messages.length);
+    for (const message of messages) this.#checkStart(member, message);
     return new Promise((resolve, reject) => {
-      const end = (error?: Error): void => (error === undefined ? resolve() : reject(error));
-      this.running.push({ member, message, end });
+      const end = (doneCount: number, error?: Error): void =>
+        error === undefined ? resolve(doneCount) : reject(error);
+      this.running.push({ member, messages, end });
     });
   }
 
-  #answer({ message, end }: Delivery, error?: Error): void {
+  #checkStart(member: SimulatedMember, message: MessageExt): void {
+    const key = attemptOf(message);
+    const times = (this.started.get(key) ?? 0) + 1;
+    this.started.set(key, times);
+    // In an orderly batch the messages behind the one that failed come again without having been tried.
+    const isBehind = this.mode === 'ORDERLY' && this.batchSize > 1;
+    if (times > 1 && !isBehind && !this.repeatable.has(message.body.toString()))
+      this.complaints.push(`${key} was delivered ${times} times`);
+    if (member.hasLeft) this.complaints.push(`${key} came to ${member.clientId}, which had left`);
+    if (member.paused) this.complaints.push(`${key} came to ${member.clientId}, which was paused`);
+  }
+
+  #answer({ messages, end }: Delivery): void {
+    for (const message of messages) this.#succeed(message);
+    end(messages.length);
+  }
+
+  /** A batch fails as a whole when none of it is done, else only what is behind the first ones. */
+  #fail({ messages, end }: Delivery, doneCount: number): void {
+    for (const message of messages.slice(0, doneCount)) this.#succeed(message);
+    end(doneCount, doneCount === 0 ? new Error('not now') : undefined);
+  }
+
+  #succeed(message: MessageExt): void {
     const body = message.body.toString();
-    if (error === undefined) {
-      this.succeeded.set(body, (this.succeeded.get(body) ?? 0) + 1);
-      this.succeededInOrder.push(body);
-    }
-    end(error);
+    this.succeeded.set(body, (this.succeeded.get(body) ?? 0) + 1);
+    this.succeededInOrder.push(body);
   }
 
   #setPaused(member: SimulatedMember, paused: boolean): void {
@@ -218,7 +245,7 @@ export class Simulation {
       if (running > CONCURRENCY) this.complaints.push(`${clientId} runs ${running} handlers`);
     }
     if (this.mode === 'ORDERLY') {
-      for (const [queue, running] of countBy(this.running, ({ message }) => queueOf(message.body.toString()))) {
+      for (const [queue, running] of countBy(this.running, ({ messages }) => queueOf(messages[0]!.body.toString()))) {
         if (running > 1) this.complaints.push(`${running} messages of ${queue} are handled at once`);
       }
     }
@@ -229,7 +256,7 @@ export class Simulation {
   /** No offset may be committed beyond a message that is being handled for the first time. */
   #checkOffsets(): void {
     const committed = this.harness.offsets(TOPIC, GROUP);
-    for (const { message } of this.running) {
+    for (const message of this.running.flatMap(({ messages }) => messages)) {
       const isFirst = message.reconsumeTimes === 0 || this.mode === 'ORDERLY';
       if (isFirst && (committed[message.queueId] ?? 0) > message.queueOffset) {
         this.complaints.push(`${attemptOf(message)} is under way, but ${committed[message.queueId]} is committed`);
@@ -262,11 +289,11 @@ export const byQueue = (bodies: readonly string[]): readonly (readonly string[])
   Array.from({ length: QUEUES }, (_, queueId) => bodies.filter((body) => queueOf(body) === `q${queueId}`));
 
 /** Runs the steps, and then until nothing is owed any more. */
-export async function simulate(mode: ConsumeMode, steps: readonly Step[]): Promise<Simulation> {
+export async function simulate(mode: ConsumeMode, batchSize: number, steps: readonly Step[]): Promise<Simulation> {
   // All delays are short, so that a run need not go through hours.
   const harness = await ConsumeHarness.open({ messageDelayLevel: Array.from({ length: 18 }, () => '1s').join(' ') });
   await harness.createTopic(TOPIC, QUEUES);
-  const simulation = new Simulation(harness, mode);
+  const simulation = new Simulation(harness, mode, batchSize);
   for (const step of steps) await simulation.run(step);
   await simulation.finish();
   return simulation;

@@ -28,11 +28,16 @@ const roughStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
 );
 
-describe.each<ConsumeMode>(['CONCURRENTLY', 'ORDERLY'])('while members join and leave (%s)', (mode) => {
+describe.each<[ConsumeMode, string, number]>([
+  ['CONCURRENTLY', 'one by one', 1],
+  ['ORDERLY', 'one by one', 1],
+  ['CONCURRENTLY', 'in batches', 3],
+  ['ORDERLY', 'in batches', 3],
+])('while members join and leave (%s, %s)', (mode, _, batchSize) => {
   it('every message is handled once, and none is lost', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(calmStep, { minLength: 5, maxLength: 60 }), async (steps) => {
-        const { sent, succeeded, succeededInOrder } = await simulate(mode, steps);
+        const { sent, succeeded, succeededInOrder } = await simulate(mode, batchSize, steps);
         expect([...succeeded.keys()].toSorted()).toEqual(sent.toSorted());
         expect([...succeeded.values()].every((times) => times === 1)).toBe(true);
         if (mode === 'ORDERLY') expect(byQueue(succeededInOrder)).toEqual(byQueue(sent));
@@ -44,7 +49,7 @@ describe.each<ConsumeMode>(['CONCURRENTLY', 'ORDERLY'])('while members join and 
   it('and handlers are given up, and the process is killed, none is lost, and only what was under way or not yet committed is repeated', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(roughStep, { minLength: 5, maxLength: 60 }), async (steps) => {
-        const { sent, succeeded } = await simulate(mode, steps);
+        const { sent, succeeded } = await simulate(mode, batchSize, steps);
         expect([...succeeded.keys()].toSorted()).toEqual(sent.toSorted());
       }),
       { numRuns: 60 },
