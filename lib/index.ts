@@ -9,6 +9,8 @@ export {
   TransactionListener,
   type BatchListenerDecorator,
   type BatchListenerOptions,
+  type DeclaredBatchListenerOptions,
+  type DeclaredListenerOptions,
   type LocalTransactionListener,
   type MessageListenerDecorator,
   type MessageListenerOptions,
@@ -42,6 +44,9 @@ export {
   type ListenerStatus,
 } from './listener/index.js';
 export { RocketEvents, type EngineEventOf } from './events/index.js';
+export type { ConfigReader, Configurable } from './rocket.config.js';
+export type { ContextCarrier } from './rocket.context-carrier.js';
+export { RocketControl } from './rocket.lifecycle.control.js';
 export { RocketModule } from './rocket.module.js';
 export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
 export type { TemplatePullOptions } from './rocket.pull-options.js';

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Scope } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import type { ConfigReader } from './rocket.config.js';
 
 /** A provider or controller that Nest makes anew for each request, and with it what it stands for. */
 export type ScopedProvider = ReturnType<DiscoveryService['getProviders']>[number];
@@ -59,6 +60,15 @@ export class RocketDiscovery {
       const scope = transient ? 'transient' : 'request-scoped';
       return [{ type: wrapper.metatype, module: wrapper.host, scope, provider: wrapper }];
     });
+  }
+
+  /** The `ConfigService` of @nestjs/config, which is not imported: an app may do without. Told by its class. */
+  configService(): ConfigReader | undefined {
+    for (const { instance, type } of this.instances()) {
+      const isIt = type.name === 'ConfigService' && 'get' in instance && typeof instance.get === 'function';
+      if (isIt) return instance as ConfigReader;
+    }
+    return undefined;
   }
 
   #wrappers(): readonly ScopedProvider[] {

@@ -11,6 +11,7 @@ import {
 import type { MessageEngine } from './engine/index.js';
 import { ListenerContainer } from './listener/index.js';
 import { ROCKET_LOG_CONTEXT } from './rocket.constants.js';
+import { RocketControl } from './rocket.lifecycle.control.js';
 import type { ResolvedRocketOptions } from './rocket.options.js';
 import { ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from './rocket.tokens.js';
 import { PullConsumers } from './template/index.js';
@@ -36,6 +37,7 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   readonly #listeners: ListenerContainer;
   readonly #checks: TransactionChecks;
   readonly #pullConsumers: PullConsumers;
+  readonly #control: RocketControl;
   readonly #engine: MessageEngine;
   readonly #options: ResolvedRocketOptions;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
@@ -45,12 +47,14 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     @Inject(ListenerContainer) listeners: ListenerContainer,
     @Inject(TransactionChecks) checks: TransactionChecks,
     @Inject(PullConsumers) pullConsumers: PullConsumers,
+    @Inject(RocketControl) control: RocketControl,
     @Inject(ROCKET_ENGINE) engine: MessageEngine,
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#listeners = listeners;
     this.#checks = checks;
     this.#pullConsumers = pullConsumers;
+    this.#control = control;
     this.#engine = engine;
     this.#options = options;
   }
@@ -64,6 +68,7 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
 
   async onApplicationBootstrap(): Promise<void> {
     await this.#orRelease(async () => {
+      if (!this.#options.consumer.enabled) return;
       await this.#listeners.subscribe();
       await this.#pullConsumers.start();
       this.#checks.register();
@@ -72,16 +77,14 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     // fake timers of test runners.
     this.#beginning = setImmediate(() => {
       this.#beginning = undefined;
-      this.#listeners.begin();
-      this.#checks.begin();
+      this.#control.prepared();
     });
   }
 
   async onModuleDestroy(): Promise<void> {
     this.#cancelBeginning();
-    this.#checks.end();
-    // Handlers may still poll while they end.
-    await this.#listeners.drain(this.#options.consumer.shutdownTimeoutMs);
+    await this.#control.stop();
+    // Handlers may still have polled while they ended.
     await this.#pullConsumers.close();
   }
 

@@ -10,6 +10,7 @@ import {
 import { RocketEvents } from './events/index.js';
 import { RocketAdmin } from './rocket.admin.js';
 import { RocketDiscovery } from './rocket.discovery.js';
+import { RocketControl } from './rocket.lifecycle.control.js';
 import { RocketLifecycle } from './rocket.lifecycle.js';
 import { ConfigurableModuleClass, type RocketModuleAsyncOptions } from './rocket.module-definition.js';
 import type { RocketModuleOptions } from './rocket.options.js';
@@ -52,6 +53,7 @@ import {
     RocketTemplate,
     RocketAdmin,
     RocketEvents,
+    RocketControl,
     RocketLifecycle,
   ],
   exports: [
@@ -59,6 +61,7 @@ import {
     RocketAdmin,
     RocketEvents,
     RocketListenerRegistry,
+    RocketControl,
     getRocketTemplateToken(),
     ROCKET_ENGINE,
     ROCKET_CONVERTER,

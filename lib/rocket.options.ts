@@ -10,6 +10,8 @@ import {
 } from './engine/index.js';
 import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 import { DEFAULT_PRODUCER_GROUP } from './rocket.constants.js';
+import type { ConfigReader } from './rocket.config.js';
+import type { ContextCarrier } from './rocket.context-carrier.js';
 import { producerGroupRule } from './rocket.names.js';
 import {
   aBoolean,
@@ -35,10 +37,23 @@ export interface ProducerOptions {
    * (`SelectMessageQueueByHash`). RocketMQ: `setMessageQueueSelector`.
    */
   readonly messageQueueSelector?: MessageQueueSelector | undefined;
+  /** Carries context, such as that of an AsyncLocalStorage, with each message to its handler. Default: none. */
+  readonly context?: ContextCarrier | undefined;
 }
 
-/** How the app's listeners end. */
+/** How the app's listeners begin and end. */
 export interface ConsumerOptions {
+  /**
+   * `false` for environments that must not consume: listeners are found and checked, but get no messages, and check-backs are not answered. Sending works. Default true.
+   */
+  readonly enabled?: boolean | undefined;
+  /** `false`: groups are joined at start, but messages are handled only from `RocketControl.start()` on. Default true. */
+  readonly autoStart?: boolean | undefined;
+  /**
+   * What functions in `@MessageListener` options are given, such as a `ConfigService`. Default: the app's `ConfigService` of @nestjs/config when there is one, else
+   * the environment of the process.
+   */
+  readonly config?: ConfigReader | undefined;
   /** How long shutdown waits for handlers that are running, in milliseconds. Default 10,000. Messages of those that take longer come again. */
   readonly shutdownTimeoutMs?: number | undefined;
   /**
@@ -77,8 +92,15 @@ export interface ResolvedRocketOptions {
     readonly group: string;
     readonly sendMessageTimeoutMs: number;
     readonly messageQueueSelector: MessageQueueSelector | undefined;
+    readonly context: ContextCarrier | undefined;
   };
-  readonly consumer: { readonly shutdownTimeoutMs: number; readonly globalEnhancers: boolean };
+  readonly consumer: {
+    readonly enabled: boolean;
+    readonly autoStart: boolean;
+    readonly config: ConfigReader | undefined;
+    readonly shutdownTimeoutMs: number;
+    readonly globalEnhancers: boolean;
+  };
   readonly pullConsumer: TemplatePullOptions | undefined;
   readonly converter: MessageConverter;
   /** The engine that was given; undefined: the module makes one. */
@@ -93,9 +115,13 @@ const PRODUCER_RULES: OptionRules<ProducerOptions> = {
   group: producerGroupRule,
   sendMessageTimeoutMs: integer(1),
   messageQueueSelector: aFunction,
+  context: anObjectWith('capture', 'run'),
 };
 
 const CONSUMER_RULES: OptionRules<ConsumerOptions> = {
+  enabled: aBoolean,
+  autoStart: aBoolean,
+  config: anObjectWith('get'),
   shutdownTimeoutMs: integer(0),
   globalEnhancers: aBoolean,
 };
@@ -185,8 +211,12 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
       group: producer.group ?? DEFAULT_PRODUCER_GROUP,
       sendMessageTimeoutMs: producer.sendMessageTimeoutMs ?? 3000,
       messageQueueSelector: producer.messageQueueSelector,
+      context: producer.context,
     },
     consumer: {
+      enabled: consumer.enabled ?? true,
+      autoStart: consumer.autoStart ?? true,
+      config: consumer.config,
       shutdownTimeoutMs: consumer.shutdownTimeoutMs ?? 10_000,
       globalEnhancers: consumer.globalEnhancers ?? false,
     },

@@ -1,6 +1,7 @@
 import type { PayloadType } from '../converter/index.js';
 import type { BatchContext, ConsumeFromWhere, ConsumeMode, MessageExt, MessageModel } from '../engine/index.js';
 import { ListenerInvalidError } from '../errors/index.js';
+import type { Configurable } from '../rocket.config.js';
 import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
 
 /** What a listener consumes, and how. Names and defaults are RocketMQ's unless said otherwise. */
@@ -95,6 +96,38 @@ export interface RocketBatchListener<T = unknown> {
   onMessages(payloads: T[], messages: MessageExt[], context: BatchContext): unknown;
 }
 
+/**
+ * What `@MessageListener` takes: options, and functions that read them from the configuration when the app starts. The app does not start when one gives a
+ * value that can not be used.
+ */
+export type DeclaredListenerOptions = Omit<MessageListenerOptions, 'topic' | keyof ConfigurableOptions> & {
+  /** The topic to consume, or several: each is a listener, and all have the same other options. With an `id`, theirs are `id:topic`. */
+  readonly topic: Configurable<string | readonly string[]>;
+} & { readonly [Name in keyof ConfigurableOptions]: Configurable<ConfigurableOptions[Name]> };
+
+type ConfigurableOptions = Pick<
+  MessageListenerOptions,
+  | 'consumerGroup'
+  | 'selectorType'
+  | 'selectorExpression'
+  | 'consumeMode'
+  | 'messageModel'
+  | 'concurrency'
+  | 'maxReconsumeTimes'
+  | 'delayLevelWhenNextConsume'
+  | 'suspendCurrentQueueTimeMs'
+  | 'consumeTimeoutMs'
+  | 'consumeFromWhere'
+  | 'consumeTimestampMs'
+  | 'pullThresholdForQueue'
+  | 'pullThresholdSizeForQueueBytes'
+  | 'onInvalidPayload'
+  | 'onForbidden'
+>;
+
+/** The same for a listener that is called with arrays. */
+export type DeclaredBatchListenerOptions = DeclaredListenerOptions & { readonly batchSize: number };
+
 /** The options of a listener that is called with arrays. */
 export interface BatchListenerOptions extends MessageListenerOptions {
   readonly batchSize: number;
@@ -130,9 +163,9 @@ export interface BatchListenerDecorator {
  *
  * @publicApi
  */
-export function MessageListener(options: BatchListenerOptions): BatchListenerDecorator;
-export function MessageListener(options: MessageListenerOptions): MessageListenerDecorator;
-export function MessageListener(options: MessageListenerOptions): MessageListenerDecorator & BatchListenerDecorator {
+export function MessageListener(options: DeclaredBatchListenerOptions): BatchListenerDecorator;
+export function MessageListener(options: DeclaredListenerOptions): MessageListenerDecorator;
+export function MessageListener(options: DeclaredListenerOptions): MessageListenerDecorator & BatchListenerDecorator {
   return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (method === undefined) {
       addListenerMetadata(target, options);
@@ -149,8 +182,9 @@ export function MessageListener(options: MessageListenerOptions): MessageListene
 }
 
 /** Own metadata only: a class that is decorated itself does not also consume what its parent class consumes. */
-function addListenerMetadata(target: object, options: MessageListenerOptions): void {
-  const before = (Reflect.getOwnMetadata(MESSAGE_LISTENER_METADATA, target) ?? []) as readonly MessageListenerOptions[];
+function addListenerMetadata(target: object, options: DeclaredListenerOptions): void {
+  const before = (Reflect.getOwnMetadata(MESSAGE_LISTENER_METADATA, target) ??
+    []) as readonly DeclaredListenerOptions[];
   Reflect.defineMetadata(MESSAGE_LISTENER_METADATA, [options, ...before], target);
 }
 

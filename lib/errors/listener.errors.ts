@@ -125,3 +125,17 @@ export class RocketContextMissingError extends defineError<{ contextType: string
   remedy: 'Ask isRocketContext first where it runs for requests as well.',
   message: ({ contextType }) => `There is no message here: the context is of type "${contextType}".`,
 }) {}
+
+export class ConsumingDisabledError extends defineError<{ listener: string }>({
+  code: 'CONSUMING_DISABLED',
+  meaning: 'A listener was to be added by code in an app that must not consume.',
+  remedy: 'Add it only where consumer.enabled is true.',
+  message: ({ listener }) => `Listener ${listener} can not be added: consumer.enabled is false.`,
+}) {}
+
+export class ListenerConfigError extends defineError<{ listener: string; option: string; reason: string }>({
+  code: 'LISTENER_CONFIG',
+  meaning: 'A function that reads an option of a listener from the configuration throws. The app does not start.',
+  remedy: 'Correct the function in the decorator, or the configuration that it reads.',
+  message: ({ listener, option, reason }) => `Option ${option} of ${listener} can not be read: ${reason}.`,
+}) {}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { MetadataScanner } from '@nestjs/core';
-import type { MessageListenerOptions } from '../decorators/message-listener.decorator.js';
+import type { DeclaredListenerOptions } from '../decorators/message-listener.decorator.js';
 import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
 import type { DecoratedClass } from '../rocket.discovery.js';
 
@@ -8,7 +8,7 @@ import type { DecoratedClass } from '../rocket.discovery.js';
 export interface ListenerDeclaration {
   /** The method that handles. When the class is decorated: `onMessage`, or `onMessages` when there is a batch size. */
   readonly methodName: string;
-  readonly options: MessageListenerOptions;
+  readonly options: DeclaredListenerOptions;
 }
 
 /** The only reader of what `@MessageListener` leaves at classes and methods. */
@@ -31,7 +31,7 @@ export class ListenerMetadataAccessor {
 
 /** @param method undefined: the target is a class */
 function declarationsAt(target: object, method: string | undefined): readonly ListenerDeclaration[] {
-  const found = (Reflect.getMetadata(MESSAGE_LISTENER_METADATA, target) ?? []) as readonly MessageListenerOptions[];
+  const found = (Reflect.getMetadata(MESSAGE_LISTENER_METADATA, target) ?? []) as readonly DeclaredListenerOptions[];
   return found.map((options) => {
     const methodName = method ?? (options.batchSize === undefined ? 'onMessage' : 'onMessages');
     return { methodName, options };

@@ -1,9 +1,16 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
 import type { ConsumerSpec, MessageEngine } from '../engine/index.js';
-import { ListenerIdTakenError, ListenersEndedError, UnsupportedByEngineError } from '../errors/index.js';
+import {
+  ConsumingDisabledError,
+  ListenerIdTakenError,
+  ListenersEndedError,
+  UnsupportedByEngineError,
+} from '../errors/index.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
-import { ROCKET_CONVERTER, ROCKET_ENGINE } from '../rocket.tokens.js';
+import { runInContext } from '../rocket.context-carrier.js';
+import type { ResolvedRocketOptions } from '../rocket.options.js';
+import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
 import { planConsumers } from './consumer-plan.js';
 import type { ListenerControl } from './listener-control.js';
 import type { ListenerDefinition } from './listener-definition.js';
@@ -19,6 +26,7 @@ export class ListenerContainer {
   readonly #engine: MessageEngine;
   readonly #converter: MessageConverter;
   readonly #replies: ListenerReplies;
+  readonly #options: ResolvedRocketOptions;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
   #memberships: readonly ListenerMembership[] = [];
   #decorated: readonly ListenerMembership[] = [];
@@ -31,10 +39,12 @@ export class ListenerContainer {
     @Inject(ListenerExplorer) explorer: ListenerExplorer,
     @Inject(ROCKET_ENGINE) engine: MessageEngine,
     @Inject(ROCKET_CONVERTER) converter: MessageConverter,
+    @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#explorer = explorer;
     this.#engine = engine;
     this.#converter = converter;
+    this.#options = options;
     this.#replies = new ListenerReplies(engine, converter);
   }
 
@@ -73,6 +83,7 @@ export class ListenerContainer {
    */
   async add(definition: ListenerDefinition): Promise<ListenerMembership> {
     const { id } = definition.options;
+    if (!this.#options.consumer.enabled) throw new ConsumingDisabledError({ listener: id });
     if (this.#hasEnded) throw new ListenersEndedError({ listener: id });
     const [spec] = this.#plan([definition]);
     const membership = new ListenerMembership(spec!, [definition]);
@@ -116,7 +127,13 @@ export class ListenerContainer {
     if (!this.#engine.capabilities.requestReply && definitions.some(({ options }) => options.replies)) {
       throw new UnsupportedByEngineError({ feature: 'listeners that reply' });
     }
-    return planConsumers(definitions, (listener) => createHandlers(listener, this.#converter, this.#replies));
+    const { context } = this.#options.producer;
+    return planConsumers(definitions, (listener) => {
+      const handlers = createHandlers(listener, this.#converter, this.#replies);
+      const { handler } = handlers;
+      if (handler === undefined || context === undefined) return handlers;
+      return { handler: (message) => runInContext(context, message.properties, () => handler(message)) };
+    });
   }
 
   #admit(membership: ListenerMembership): void {

@@ -8,6 +8,10 @@ import {
   type HandlerSite,
 } from '../execution/index.js';
 import { RocketDiscovery, labelOf, type DiscoveredInstance, type DiscoveredScoped } from '../rocket.discovery.js';
+import { environmentReader, type ConfigReader } from '../rocket.config.js';
+import type { ResolvedRocketOptions } from '../rocket.options.js';
+import { ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
+import { readDeclaration } from './listener-declaration.js';
 import type { ListenerDefinition } from './listener-definition.js';
 import { ListenerMetadataAccessor } from './listener-metadata.accessor.js';
 import { resolveListenerOptions } from './listener-options.js';
@@ -18,15 +22,18 @@ export class ListenerExplorer {
   readonly #discovery: RocketDiscovery;
   readonly #metadata: ListenerMetadataAccessor;
   readonly #pipelines: HandlerPipelines;
+  readonly #options: ResolvedRocketOptions;
 
   constructor(
     @Inject(RocketDiscovery) discovery: RocketDiscovery,
     @Inject(ListenerMetadataAccessor) metadata: ListenerMetadataAccessor,
     @Inject(HandlerPipelines) pipelines: HandlerPipelines,
+    @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#discovery = discovery;
     this.#metadata = metadata;
     this.#pipelines = pipelines;
+    this.#options = options;
   }
 
   /** @throws ListenerInvalidError, ListenerOptionError, UnknownOptionError */
@@ -41,8 +48,11 @@ export class ListenerExplorer {
   }
 
   #define(found: Found, callOf: (site: HandlerSite) => ListenerDefinition['invoke']): readonly ListenerDefinition[] {
-    return this.#metadata.declarationsOf(found.type).map(({ methodName, options: given }) => {
+    const declarations = this.#metadata.declarationsOf(found.type).flatMap(({ methodName, options: declared }) => {
       const name = labelOf(found, isOwnMethod(methodName) ? undefined : methodName);
+      return readDeclaration(name, declared, () => this.#config()).map((given) => ({ name, methodName, given }));
+    });
+    return declarations.map(({ name, methodName, given }) => {
       const options = resolveListenerOptions(name, given);
       const { type, module } = found;
       const isOrderly = options.consumeMode === 'ORDERLY';
@@ -51,6 +61,10 @@ export class ListenerExplorer {
       const invoke = callOf({ ...place, isBatch, isOrderly, payloadType, onInvalidPayload, onForbidden });
       return { name, options, invoke };
     });
+  }
+
+  #config(): ConfigReader {
+    return this.#options.consumer.config ?? this.#discovery.configService() ?? environmentReader;
   }
 
   #callInstance({ instance }: DiscoveredInstance, site: HandlerSite): ListenerDefinition['invoke'] {

@@ -29,13 +29,13 @@ export class MessageSender {
       const message = this.compose(destination, payload, options);
       return this.#engine.send(message, this.optionsOf(message, options));
     }
-    const batch = composeBatch(destination, payload, options, this.#converter);
+    const batch = composeBatch(destination, payload, options, this.#converter).map((message) => this.#carry(message));
     return this.#engine.sendBatch(batch, this.optionsOf(batch[0], options));
   }
 
   /** @throws UnsupportedByEngineError, and what is wrong with the arguments */
   compose(destination: string, payload: unknown, options: MessageOptions): Message {
-    const message = composeMessage(destination, payload, options, this.#converter);
+    const message = this.#carry(composeMessage(destination, payload, options, this.#converter));
     if (message.delayMs !== undefined || message.deliverAtMs !== undefined)
       this.#requireTimers('delayMs and deliverAt');
     return message;
@@ -56,5 +56,13 @@ export class MessageSender {
 
   #requireTimers(feature: string): void {
     if (!this.#engine.capabilities.timers) throw new UnsupportedByEngineError({ feature });
+  }
+
+  /** Adds what the sender's context is. What the send sets itself goes before it. */
+  #carry(message: Message): Message {
+    const { context } = this.#producer;
+    return context === undefined
+      ? message
+      : { ...message, properties: { ...context.capture(), ...message.properties } };
   }
 }

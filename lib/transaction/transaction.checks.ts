@@ -4,7 +4,9 @@ import type { MessageEngine, MessageExt, TransactionState } from '../engine/inde
 import { TransactionListenerMissingError, UnsupportedByEngineError } from '../errors/index.js';
 import { stackOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
-import { ROCKET_CONVERTER, ROCKET_ENGINE } from '../rocket.tokens.js';
+import { runInContext, type ContextCarrier } from '../rocket.context-carrier.js';
+import type { ResolvedRocketOptions } from '../rocket.options.js';
+import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
 import { TransactionListenerBindings } from './transaction-listener.bindings.js';
 import { TransactionListenerRegistry } from './transaction-listener.registry.js';
 import { askListener } from './transaction-outcome.js';
@@ -15,6 +17,7 @@ export class TransactionChecks {
   readonly #registry: TransactionListenerRegistry;
   readonly #engine: MessageEngine;
   readonly #converter: MessageConverter;
+  readonly #context: ContextCarrier | undefined;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
   #bindings = new TransactionListenerBindings([]);
   #begin: () => void = () => undefined;
@@ -27,10 +30,12 @@ export class TransactionChecks {
     @Inject(TransactionListenerRegistry) registry: TransactionListenerRegistry,
     @Inject(ROCKET_ENGINE) engine: MessageEngine,
     @Inject(ROCKET_CONVERTER) converter: MessageConverter,
+    @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#registry = registry;
     this.#engine = engine;
     this.#converter = converter;
+    this.#context = options.producer.context;
   }
 
   /** Finds the transaction listeners and checks that they can live together. */
@@ -63,7 +68,9 @@ export class TransactionChecks {
     const listener = this.#bindings.find(half.topic, producerGroup);
     // A throw counts as UNKNOWN: in the end the message is set aside where it can be looked at.
     if (listener === undefined) throw new TransactionListenerMissingError({ topic: half.topic, producerGroup });
-    const outcome = await askListener(listener, half, this.#converter, 'checkLocalTransaction');
+    const outcome = await runInContext(this.#context, half.properties, () =>
+      askListener(listener, half, this.#converter, 'checkLocalTransaction'),
+    );
     if (outcome.error !== undefined) {
       this.#logger.error(
         `${listener.name}.checkLocalTransaction failed for transaction ${half.transactionId ?? half.msgId}; it counts as UNKNOWN`,
