@@ -109,6 +109,11 @@ async function runFirstProgram(directory) {
   app.process.kill('SIGTERM');
   await app.ended;
   if (existsSync(join(directory, 'rocket-store', 'abort'))) throw new Error('the store was not closed cleanly');
+  const verified = execFileSync('npx', ['nestjs-rocket', 'store', 'verify', 'rocket-store'], {
+    cwd: directory,
+    encoding: 'utf8',
+  });
+  if (!/1 records, .* no fault/.test(verified)) throw new Error(`the store is not whole: ${verified}`);
 }
 
 /** As `nest new`, `npm install nestjs-rocket` and `nest add nestjs-rocket` leave it, but for one line that sends. */
