@@ -47,6 +47,7 @@ export { RocketEvents, type EngineEventOf } from './events/index.js';
 export type { ConfigReader, Configurable } from './rocket.config.js';
 export type { ContextCarrier } from './rocket.context-carrier.js';
 export { RocketControl } from './rocket.lifecycle.control.js';
+export type { EngineInstrumentation } from './rocket.instrumentation.js';
 export { RocketModule } from './rocket.module.js';
 export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
 export type { TemplatePullOptions } from './rocket.pull-options.js';

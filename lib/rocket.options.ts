@@ -12,6 +12,7 @@ import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 import { DEFAULT_PRODUCER_GROUP } from './rocket.constants.js';
 import type { ConfigReader } from './rocket.config.js';
 import type { ContextCarrier } from './rocket.context-carrier.js';
+import type { EngineInstrumentation } from './rocket.instrumentation.js';
 import { producerGroupRule } from './rocket.names.js';
 import {
   aBoolean,
@@ -77,6 +78,8 @@ export interface RocketModuleOptions extends BrokerOptions {
    * engine and send transactions need a `producer.group` each.
    */
   readonly engine?: MessageEngine | undefined;
+  /** Puts something around the engine, such as spans of OpenTelemetry (`RocketOpenTelemetry`). Default: nothing. */
+  readonly instrumentation?: EngineInstrumentation | undefined;
   /** What the embedded broker runs on: file system, clock, random, logger. For tests and simulations. */
   readonly environment?: BrokerEnvironment | undefined;
 }
@@ -105,6 +108,7 @@ export interface ResolvedRocketOptions {
   readonly converter: MessageConverter;
   /** The engine that was given; undefined: the module makes one. */
   readonly engine: MessageEngine | undefined;
+  readonly instrumentation: EngineInstrumentation | undefined;
   readonly broker: ResolvedBrokerOptions;
   readonly environment: BrokerEnvironment;
 }
@@ -140,6 +144,7 @@ const OWN_RULES: OptionRules<OwnOptions> = {
     'registerTransactionChecker',
     'subscribe',
   ),
+  instrumentation: anObjectWith('instrument'),
   environment: anObject,
 };
 
@@ -199,7 +204,7 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
   }
   const { own, ofBroker } = split(given);
   checkOptions(own, OWN_RULES, refusal(''));
-  const { producer = {}, consumer = {}, pullConsumer, converter, engine, environment } = own;
+  const { producer = {}, consumer = {}, pullConsumer, converter, engine, instrumentation, environment } = own;
   checkOptions(producer, PRODUCER_RULES, refusal('producer.'));
   checkOptions(consumer, CONSUMER_RULES, refusal('consumer.'));
   if (pullConsumer !== undefined) {
@@ -223,6 +228,7 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
     pullConsumer,
     converter: converter ?? new DefaultMessageConverter(),
     engine,
+    instrumentation,
     broker: resolveBrokerOptions(ofBroker),
     environment: environment ?? {},
   });

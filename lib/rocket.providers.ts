@@ -30,7 +30,7 @@ export const rocketProviders: readonly Provider[] = [
   {
     // Opened while providers are made, so that whoever has the template can send: from onModuleInit, or before.
     provide: ROCKET_ENGINE,
-    useFactory: openEngine,
+    useFactory: provideEngine,
     inject: [ROCKET_RESOLVED_OPTIONS],
   },
   { provide: getRocketTemplateToken(), useExisting: RocketTemplate },
@@ -53,8 +53,12 @@ function contextIn(request: unknown): RocketContext | undefined {
   return request instanceof RocketContext ? request : undefined;
 }
 
-async function openEngine(options: ResolvedRocketOptions): Promise<MessageEngine> {
-  if (options.engine !== undefined) return options.engine;
+async function provideEngine(options: ResolvedRocketOptions): Promise<MessageEngine> {
+  const engine = options.engine ?? (await openBroker(options));
+  return options.instrumentation?.instrument(engine) ?? engine;
+}
+
+async function openBroker(options: ResolvedRocketOptions): Promise<MessageEngine> {
   const logger = new Logger(ROCKET_ENGINE_LOG_CONTEXT);
   const broker = new EmbeddedBroker(options.broker, { logger, ...options.environment });
   await broker.start();

@@ -8,6 +8,7 @@ const PEERS_OF: Readonly<Record<string, readonly string[]>> = {
   'lib/engine/index.ts': [],
   'lib/health/index.ts': ['@nestjs/terminus'],
   'lib/instrument/prometheus/index.ts': ['prom-client'],
+  'lib/instrument/opentelemetry/index.ts': ['@opentelemetry/api'],
 };
 
 describe('optional peers', () => {

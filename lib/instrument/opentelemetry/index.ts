@@ -1,0 +1,1 @@
+export { RocketOpenTelemetry, type RocketOpenTelemetryOptions } from './rocket-opentelemetry.js';
