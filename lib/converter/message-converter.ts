@@ -16,7 +16,7 @@ export type EncodedMessage = Pick<MessageExt, 'topic' | 'body' | 'tags' | 'prope
  * Turns payloads into bytes and back. Set one as the module's `converter` option to send something other than text, bytes and
  * JSON.
  *
- * A throw in `toBody` refuses the send. A throw in `fromBody` is an invalid payload: the message goes where the listener's `onInvalidPayload` says.
+ * A throw in `toBody` refuses the send. A throw in `fromBody` is a payload that can not be read: the message goes where the listener's `onUnreadablePayload` says.
  */
 export interface MessageConverter {
   toBody(payload: unknown, headers: MessageHeaders): EncodedPayload;

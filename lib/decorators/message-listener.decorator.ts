@@ -54,7 +54,12 @@ export interface MessageListenerOptions {
    */
   readonly replies?: boolean | undefined;
   /**
-   * What becomes of a message whose payload can not be made or is refused by a pipe, such as ValidationPipe. `DEAD_LETTER` (default): at once, with the reasons in the
+   * What becomes of a message whose payload can not be made of its body. `RETRY` (default): as when the handler throws, so that a corrected app still gets it. `DEAD_LETTER`
+   * and `DISCARD`: as for `onInvalidPayload`.
+   */
+  readonly onUnreadablePayload?: 'DEAD_LETTER' | 'RETRY' | 'DISCARD' | undefined;
+  /**
+   * What becomes of a message whose payload is refused by a pipe, such as ValidationPipe. `DEAD_LETTER` (default): at once, with the reasons in the
    * dead letter's properties `DLQ_REASON` and `DLQ_DETAIL`. `RETRY`: as when the handler throws. `DISCARD`: done, with a line in the log.
    */
   readonly onInvalidPayload?: 'DEAD_LETTER' | 'RETRY' | 'DISCARD' | undefined;

@@ -36,7 +36,7 @@ export class PayloadUnreadableError extends defineError<{
 }>({
   code: 'PAYLOAD_UNREADABLE',
   meaning:
-    "The body of a message can not be turned into the listener's payloadType. It goes where the listener's onInvalidPayload says.",
+    "The body of a message can not be turned into the listener's payloadType. It goes where the listener's onUnreadablePayload says: to retry, by default.",
   remedy: "Correct the listener's payloadType or the sender.",
   message: ({ listener, topic, msgId, reason }) =>
     `Message ${msgId} of topic "${topic}" could not be handed to ${listener}: ${reason}`,

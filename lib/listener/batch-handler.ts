@@ -10,7 +10,7 @@ export function createBatchHandler(
   listener: ListenerDefinition,
   readPayload: (message: MessageExt) => unknown,
 ): BatchMessageHandler {
-  const { consumeMode, onInvalidPayload } = listener.options;
+  const { consumeMode, onUnreadablePayload } = listener.options;
   const isOrderly = consumeMode === 'ORDERLY';
   return (batch, context) => {
     const notes = new BatchNotes(context);
@@ -22,7 +22,7 @@ export function createBatchHandler(
         messages.push(message);
       } catch (error) {
         const refused = new RocketContext(message, contextOf(listener));
-        const hasFailed = settleRefusalInBatch(notes, refused, onInvalidPayload, error);
+        const hasFailed = settleRefusalInBatch(notes, refused, onUnreadablePayload, error);
         // What is behind it must wait for it, and comes again with it.
         if (hasFailed && isOrderly) break;
       }

@@ -14,6 +14,7 @@ export interface ResolvedListenerOptions extends Omit<SubscriptionSpec, 'handler
   readonly payloadType: PayloadType | undefined;
   /** What the handler returns is the answer to a request. */
   readonly replies: boolean;
+  readonly onUnreadablePayload: RefusalAction;
   readonly onInvalidPayload: RefusalAction;
   readonly onForbidden: RefusalAction;
 }

@@ -30,6 +30,7 @@ const RULES: OptionRules<MessageListenerOptions> = {
     accepts: isPayloadType,
   },
   replies: aBoolean,
+  onUnreadablePayload: oneOf('DEAD_LETTER', 'RETRY', 'DISCARD'),
   onInvalidPayload: oneOf('DEAD_LETTER', 'RETRY', 'DISCARD'),
   onForbidden: oneOf('DEAD_LETTER', 'RETRY', 'DISCARD'),
 };
@@ -53,7 +54,7 @@ export function resolveListenerOptions(listener: string, options: MessageListene
       `left out unless consumeFromWhere is 'CONSUME_FROM_TIMESTAMP'`,
     );
   }
-  for (const option of ['onInvalidPayload', 'onForbidden'] as const) {
+  for (const option of ['onUnreadablePayload', 'onInvalidPayload', 'onForbidden'] as const) {
     // Who asked would wait for an answer until the request times out.
     if (options.replies !== true || options[option] !== 'DISCARD') continue;
     throw invalid(option, 'DISCARD', `'DEAD_LETTER' or 'RETRY' when replies is true`);
@@ -88,6 +89,7 @@ export function resolveListenerOptions(listener: string, options: MessageListene
     pullThresholdSizeForQueueBytes: options.pullThresholdSizeForQueueBytes ?? 100 * 1024 * 1024,
     payloadType: options.payloadType,
     replies: options.replies ?? false,
+    onUnreadablePayload: options.onUnreadablePayload ?? 'RETRY',
     onInvalidPayload: options.onInvalidPayload ?? 'DEAD_LETTER',
     onForbidden: options.onForbidden ?? 'DEAD_LETTER',
   };

@@ -28,7 +28,7 @@ function createMessageHandler(listener: ListenerDefinition, converter: MessageCo
       payload = readPayload(listener, converter, message);
     } catch (error) {
       const context = new RocketContext(message, contextOf(listener));
-      return settleRefusal(context, 'INVALID_PAYLOAD', listener.options.onInvalidPayload, error);
+      return settleRefusal(context, 'INVALID_PAYLOAD', listener.options.onUnreadablePayload, error);
     }
     return resultOf(listener.invoke(payload, message));
   };

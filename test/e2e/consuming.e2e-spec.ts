@@ -56,7 +56,6 @@ describe.each(['the memory engine', 'the file engine'])('on %s', (engine) => {
       consumerGroup: 'store',
       batchSize: 32,
       payloadType: Order,
-      onInvalidPayload: 'RETRY',
     })
     class Store extends Batches {}
     @MessageListener({
@@ -66,7 +65,6 @@ describe.each(['the memory engine', 'the file engine'])('on %s', (engine) => {
       payloadType: Order,
       consumeMode: 'ORDERLY',
       maxReconsumeTimes: 1,
-      onInvalidPayload: 'RETRY',
     })
     class Steps extends Batches {}
     class Reports {
@@ -146,10 +144,10 @@ describe.each(['the memory engine', 'the file engine'])('on %s', (engine) => {
       no!: number;
     }
 
-    @MessageListener({ topic: 'orders', consumerGroup: 'shop', payloadType: Order, onInvalidPayload: 'RETRY' })
+    @MessageListener({ topic: 'orders', consumerGroup: 'shop', payloadType: Order })
     class Shop extends Keeping {}
 
-    it('goes to retry where that is asked for, with one error an attempt that names message and class', async () => {
+    it('goes to retry, with one error an attempt that names message and class', async () => {
       const app = await world.start({ providers: [Shop] });
       const { msgId } = await app.template.syncSend('orders', 'no order');
       await world.pass(app, 10_000);

@@ -244,7 +244,19 @@ describe('around a handler', () => {
       }
       await send({ providers: [OrderListener] }, { n: 1 }, { tenant: 'a' });
       const listener = 'OrderListener (of RootTestModule)';
-      expect(seen).toEqual(['rocket', true, topic, consumerGroup, listener, 'orders@billing', 1, 'a', 1, { n: 1 }, true]);
+      expect(seen).toEqual([
+        'rocket',
+        true,
+        topic,
+        consumerGroup,
+        listener,
+        'orders@billing',
+        1,
+        'a',
+        1,
+        { n: 1 },
+        true,
+      ]);
     });
 
     it('and can read what the handler is decorated with', async () => {
@@ -589,8 +601,8 @@ describe('around a handler', () => {
       expect(app!.log.matching(/was called/)).toEqual([]);
     });
 
-    it('is one that can not be read at all, too', async () => {
-      @MessageListener({ topic, consumerGroup, payloadType: Order })
+    it('is not one that can not be read at all, which has an option of its own', async () => {
+      @MessageListener({ topic, consumerGroup, payloadType: Order, onUnreadablePayload: 'DEAD_LETTER' })
       class OrderListener {
         onMessage(): void {}
       }

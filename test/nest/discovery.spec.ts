@@ -96,6 +96,7 @@ describe('message listeners are found', () => {
       pullThresholdSizeForQueueBytes: 104_857_600,
       payloadType: undefined,
       replies: false,
+      onUnreadablePayload: 'RETRY',
       onInvalidPayload: 'DEAD_LETTER',
       onForbidden: 'DEAD_LETTER',
     });
