@@ -44,6 +44,11 @@ export async function readCheckpoint(fileSystem: FileSystem, path: string): Prom
   };
 }
 
+/** The state of a store whose consume queues are to be made again from the beginning of the log. */
+export function withoutQueues(state: CheckpointState): CheckpointState {
+  return { ...state, physicMsgTimestampMs: 0, logicsMsgTimestampMs: 0, confirmPhyOffset: 0 };
+}
+
 /**
  * Puts a new file in the place of the old one. Written in place, a write that fails half way would leave an offset of old and new digits, which may lie
  * beyond the end of the log.

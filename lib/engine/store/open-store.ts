@@ -11,7 +11,7 @@ import type {
   SubscriptionGroupTable,
   TopicTable,
 } from '../types/index.js';
-import { readCheckpoint } from './checkpoint.js';
+import { readCheckpoint, withoutQueues, writeCheckpoint } from './checkpoint.js';
 import { CheckpointService } from './checkpoint-service.js';
 import { CommitLog, type FlushDiskType } from './commit-log.js';
 import { ConfigDirectory } from './config-directory.js';
@@ -166,7 +166,8 @@ async function openOwnedStore(
 
   await segments.load(!owner.wasClosedCleanly);
   const checkpoint = await readCheckpoint(fileSystem, paths.checkpoint);
-  const scanStart = await chooseScanStart(segments, checkpoint, await queues.isEmptyOnDisk());
+  const queuesAreMissing = await queues.isEmptyOnDisk();
+  const scanStart = await chooseScanStart(segments, checkpoint, queuesAreMissing);
   await owner.markOpen(options.processId);
   await deletedTopics.open(config, segments.firstOffset);
   await queues.load(scanStart, !owner.wasClosedCleanly);
@@ -208,7 +209,12 @@ async function openOwnedStore(
     (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
     limits,
   );
-  if (dispatcher.foundGap && scanStart > segments.firstOffset) {
+  const hasGap = dispatcher.foundGap && scanStart > segments.firstOffset;
+  if (queuesAreMissing || hasGap) {
+    // Until all queues are on the disk, no checkpoint may say that they are: a crash in between would leave some of them short for good.
+    await writeCheckpoint(fileSystem, paths.checkpoint, withoutQueues(checkpoint));
+  }
+  if (hasGap) {
     // Another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
     logger.warn(
       `Entries are missing in consume queues: they are made again from ${endOffset - segments.firstOffset} bytes of the log`,

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { StoreCorruptError, StoreFormatError } from '../../../lib/errors/index.js';
@@ -76,6 +76,26 @@ describe('a store that is opened again', () => {
     await first.close();
     await rm(join(directory.path, 'a', 'consumequeue'), { recursive: true });
     expect(await bodiesOf(await open('a'))).toEqual(numbers(0, 100));
+  });
+
+  it('makes all consume queues again when a crash comes while they are brought to the disk', async () => {
+    const first = await open('a');
+    for (const queueId of [0, 1]) {
+      for (const body of numbers(0, 50)) await first.messages.append(testDraft(body, { queueId }));
+    }
+    await first.close();
+    const queues = join(directory.path, 'a', 'consumequeue', 'test-topic');
+    await cp(queues, join(directory.path, 'kept'), { recursive: true });
+    await rm(join(directory.path, 'a', 'consumequeue'), { recursive: true });
+    const second = await open('a');
+    // One queue got to the disk before the crash, the other did not.
+    await crashImage(second, join(directory.path, 'b'));
+    const crashed = join(directory.path, 'b', 'consumequeue', 'test-topic');
+    await rm(join(directory.path, 'b', 'consumequeue'), { recursive: true, force: true });
+    await cp(join(directory.path, 'kept', '0'), join(crashed, '0'), { recursive: true });
+    const third = await open('b');
+    expect(await bodiesOf(third, 'test-topic', 0)).toEqual(numbers(0, 50));
+    expect(await bodiesOf(third, 'test-topic', 1)).toEqual(numbers(0, 50));
   });
 
   it('says how far it is while the log is read again for long', async () => {
