@@ -2,7 +2,7 @@ import { encodeBlank, RecordEncoder } from '../engine/store/record-encoder.js';
 import { MAX_BODY_BYTES, MIN_RECORD_BYTES } from '../engine/store/record-format.js';
 import { SysFlag, type RecordDraft } from '../engine/types/index.js';
 
-/** Stands in no queue and no index, here as in RocketMQ: rolled-back records are passed over by every reader of the log. */
+/** Stands in no queue and no index, here as in RocketMQ: whoever makes them from the log passes over rolled-back records. */
 const FILLER_DRAFT: RecordDraft = {
   topic: '',
   queueId: 0,

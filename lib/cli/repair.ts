@@ -106,6 +106,9 @@ async function plan(
     ({ from, to, reason }) =>
       `step over ${to - from} bytes in ${nameOf(from)} (${reason})${skipCorrupt ? '' : ': needs --skip-corrupt'}`,
   );
+  if (broken.length > 0) {
+    steps.push('leave the offsets of the messages in them empty, which a broker of Apache RocketMQ does not read over');
+  }
   if (end.reason !== undefined) steps.push(`cut off the end of the log behind ${nameOf(end.offset)} (${end.reason})`);
   steps.push(`make ${queues.size} consume queues again`);
   if ((await fileSystem.list(storePaths(shape.path).index)).length > 0) steps.push('make the key index again');
