@@ -110,3 +110,11 @@ export class NonRetryableError extends Error {
     this.properties = { ...options?.properties };
   }
 }
+
+export class PatternIllegalError extends defineError<{ pattern: string }>({
+  code: 'PATTERN_ILLEGAL',
+  meaning: 'A pattern of @nestjs/microservices says no topic.',
+  remedy:
+    'Write "topic", "topic:tag" or { topic, tag }. A handler of another transport is left out by naming its transport in the decorator.',
+  message: ({ pattern }) => `The pattern ${pattern} is no destination.`,
+}) {}

@@ -9,6 +9,7 @@ const PEERS_OF: Readonly<Record<string, readonly string[]>> = {
   'lib/health/index.ts': ['@nestjs/terminus'],
   'lib/instrument/prometheus/index.ts': ['prom-client'],
   'lib/instrument/opentelemetry/index.ts': ['@opentelemetry/api'],
+  'lib/microservices/index.ts': ['@nestjs/microservices'],
 };
 
 describe('optional peers', () => {

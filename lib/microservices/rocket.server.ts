@@ -1,0 +1,189 @@
+import { Server, type CustomTransportStrategy, type MessageHandler, type MsPattern } from '@nestjs/microservices';
+import { from, isObservable, lastValueFrom } from 'rxjs';
+import { DefaultMessageConverter, type MessageConverter } from '../converter/index.js';
+import {
+  EmbeddedBroker,
+  Property,
+  type Consumer,
+  type EngineEvent,
+  type EngineEventType,
+  type MessageEngine,
+  type MessageExt,
+  type TopicSubscription,
+} from '../engine/index.js';
+import { InvalidOptionError, UnsupportedByEngineError } from '../errors/index.js';
+import { destinationOf, splitDestination } from './pattern.js';
+import type { RocketServerOptions } from './rocket-server.options.js';
+import { RocketRpcContext } from './rocket-rpc.context.js';
+import { encodeOutcome, encodeValue, isRpcRequest, type RpcOutcome } from './rpc-reply.js';
+
+/** The transport of a {@link RocketServer}: for `@EventPattern('orders', ROCKET_TRANSPORT)` in an app that has other transports, too. */
+export const ROCKET_TRANSPORT = Symbol('ROCKET_TRANSPORT');
+
+/** What can be heard with `server.on`. */
+export type RocketServerEvents = {
+  readonly [Type in EngineEventType]: (event: Extract<EngineEvent, { readonly type: Type }>) => void;
+};
+
+const DEFAULT_SHUTDOWN_TIMEOUT_MS = 10_000;
+
+/**
+ * A transport for `@nestjs/microservices`: `@EventPattern` and `@MessagePattern` over RocketMQ's topics. A pattern is a destination, `topic` or `topic:tag`; an
+ * exact `topic:tag` wins over its `topic`.
+ *
+ * An event is done when its handler has ended, and is retried when it fails, as with `@MessageListener`. A request is answered, with the handler's last value or
+ * its error, and never retried if a `RocketClient` asked.
+ *
+ * @example
+ * ```ts
+ * app.connectMicroservice({ strategy: new RocketServer({ engine: app.get(ROCKET_ENGINE), consumerGroup: 'billing' }) });
+ * await app.startAllMicroservices();
+ * ```
+ *
+ * @publicApi
+ */
+export class RocketServer extends Server<RocketServerEvents> implements CustomTransportStrategy {
+  override readonly transportId: symbol = ROCKET_TRANSPORT;
+  /** The engine learns of events that fail, and logs them. */
+  override readonly propagatesEventHandlerErrors = true;
+  readonly #options: RocketServerOptions;
+  readonly #engine: MessageEngine;
+  readonly #converter: MessageConverter;
+  #consumer: Consumer | undefined;
+
+  /** @throws InvalidOptionError */
+  constructor(options: RocketServerOptions) {
+    super();
+    const { engine, broker, environment, converter } = options;
+    if (engine !== undefined && (broker !== undefined || environment !== undefined)) {
+      const expected = 'left out when the option engine is given: it is for a broker of the server';
+      const option = broker === undefined ? 'environment' : 'broker';
+      throw new InvalidOptionError({ option, value: options[option], expected });
+    }
+    this.#options = options;
+    this.#engine = engine ?? new EmbeddedBroker(broker, environment);
+    this.#converter = converter ?? new DefaultMessageConverter();
+  }
+
+  /** Subscribes to the topics of all patterns; starts the broker if it is the server's own. */
+  listen(callback: (error?: unknown) => void): void {
+    from(this.#listen()).subscribe({ complete: () => callback(), error: callback });
+  }
+
+  /** Waits for handlers that are running. A broker of the server's own is closed. */
+  async close(): Promise<void> {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    const { shutdownTimeoutMs = DEFAULT_SHUTDOWN_TIMEOUT_MS } = this.#options;
+    try {
+      const stillRunning = (await consumer?.close({ timeoutMs: shutdownTimeoutMs })) ?? 0;
+      if (stillRunning > 0) {
+        this.logger.warn(
+          `${stillRunning} handlers still running after ${shutdownTimeoutMs} ms; their messages come again`,
+        );
+      }
+    } finally {
+      if (this.#options.engine === undefined) await this.#engine.close();
+    }
+  }
+
+  /** Tells of the engine's failures; see `RocketEvents`. */
+  on<Type extends EngineEventType>(type: Type, callback: RocketServerEvents[Type]): void {
+    if (this.#engine.listen === undefined) throw new UnsupportedByEngineError({ feature: 'events' });
+    this.#engine.listen((event) => {
+      if (event.type === type) (callback as (event: EngineEvent) => void)(event);
+    });
+  }
+
+  /** The engine. */
+  // eslint-disable-next-line typescript/no-unnecessary-type-parameters -- Nest's signature
+  unwrap<T = MessageEngine>(): T {
+    return this.#engine as T;
+  }
+
+  /** @throws PatternIllegalError the pattern is no destination */
+  protected override normalizePattern(pattern: MsPattern): string {
+    return destinationOf(pattern);
+  }
+
+  async #listen(): Promise<void> {
+    const { consumerGroup, messageModel, consumeFromWhere, consumeTimestampMs, engine } = this.#options;
+    const subscriptions = this.#subscriptions();
+    if (engine === undefined) await this.#engine.start();
+    // Without a pattern there is nothing to subscribe to; a hybrid app may have its handlers elsewhere.
+    if (subscriptions.length > 0) {
+      const place = { messageModel, consumeFromWhere, consumeTimestampMs };
+      this.#consumer = await this.#engine.subscribe({ group: consumerGroup, ...place, subscriptions });
+    }
+  }
+
+  /** One for each topic: a group has one subscription to a topic, whichever tags its patterns name. */
+  #subscriptions(): readonly TopicSubscription[] {
+    const tagsOf = new Map<string, (string | undefined)[]>();
+    for (const destination of this.messageHandlers.keys()) {
+      const { topic, tag } = splitDestination(destination);
+      tagsOf.set(topic, [...(tagsOf.get(topic) ?? []), tag]);
+    }
+    const { concurrency, consumeMode, consumeTimeoutMs, delayLevelWhenNextConsume } = this.#options;
+    const { maxReconsumeTimes, suspendCurrentQueueTimeMs } = this.#options;
+    return [...tagsOf].map(([topic, tags]) => ({
+      topic,
+      selector: { type: 'TAG', expression: tags.includes(undefined) ? '*' : tags.join('||') },
+      handler: (message) => this.#handle(message),
+      concurrency,
+      consumeMode,
+      consumeTimeoutMs,
+      delayLevelWhenNextConsume,
+      maxReconsumeTimes,
+      suspendCurrentQueueTimeMs,
+    }));
+  }
+
+  async #handle(message: MessageExt): Promise<unknown> {
+    const { topic, tags } = message;
+    const exact = `${topic}:${tags}`;
+    const pattern = this.messageHandlers.has(exact) ? exact : topic;
+    const handler = this.messageHandlers.get(pattern)!;
+    const context = new RocketRpcContext([message, pattern]);
+    const call = (): Promise<unknown> => this.#hooked(context, () => this.#call(handler, message, context));
+    const isRequest = message.properties[Property.CORRELATION_ID] !== undefined && handler.isEventHandler !== true;
+    if (!isRequest) return call();
+    // What fails here comes again, as at any listener that replies.
+    if (!isRpcRequest(message)) return this.#engine.reply(message, encodeValue(await call(), this.#converter));
+    const outcome = await call().then(
+      (value): RpcOutcome => ({ value }),
+      (error: unknown): RpcOutcome => ({ error }),
+    );
+    return this.#engine.reply(message, this.#encode(outcome));
+  }
+
+  async #call(handler: MessageHandler, message: MessageExt, context: RocketRpcContext): Promise<unknown> {
+    const payload = this.#converter.fromBody(message, undefined);
+    const result: unknown = await handler(payload, context);
+    return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+  }
+
+  /** A value that can't be said in bytes is an error of the handler, and whoever asked is to know. */
+  #encode(outcome: RpcOutcome): ReturnType<typeof encodeOutcome> {
+    try {
+      return encodeOutcome(outcome, this.#converter);
+    } catch (error) {
+      return encodeOutcome({ error }, this.#converter);
+    }
+  }
+
+  /** Between Nest's hooks, by which instrumentation sees the calls of handlers. */
+  #hooked<T>(context: RocketRpcContext, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.onProcessingStartHook(ROCKET_TRANSPORT, context, async () => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          reject(error);
+        } finally {
+          this.onProcessingEndHook?.(ROCKET_TRANSPORT, context);
+        }
+      });
+    });
+  }
+}
