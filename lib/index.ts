@@ -49,10 +49,17 @@ export type { ContextCarrier } from './rocket.context-carrier.js';
 export { RocketControl } from './rocket.lifecycle.control.js';
 export type { EngineInstrumentation } from './rocket.instrumentation.js';
 export { RocketModule } from './rocket.module.js';
-export type { RocketModuleAsyncOptions } from './rocket.module-definition.js';
+export type { RocketModuleAsyncOptions, RocketModuleExtras } from './rocket.module-definition.js';
+export type { RocketFeatureOptions } from './rocket.module-feature.js';
 export type { TemplatePullOptions } from './rocket.pull-options.js';
 export type { ConsumerOptions, ProducerOptions, RocketModuleOptions, RocketOptionsFactory } from './rocket.options.js';
-export { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_MESSAGE, getRocketTemplateToken } from './rocket.tokens.js';
+export {
+  ROCKET_CONVERTER,
+  ROCKET_ENGINE,
+  ROCKET_MESSAGE,
+  getRocketStoreToken,
+  getRocketTemplateToken,
+} from './rocket.tokens.js';
 export {
   BatchSplitter,
   MessageBuilder,

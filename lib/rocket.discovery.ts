@@ -1,6 +1,8 @@
 import { Inject, Injectable, Scope } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { ListenerOptionError } from './errors/index.js';
 import type { ConfigReader } from './rocket.config.js';
+import { DEFAULT_STORE, ROCKET_STORE_NAME } from './rocket.tokens.js';
 
 /** A provider or controller that Nest makes anew for each request, and with it what it stands for. */
 export type ScopedProvider = ReturnType<DiscoveryService['getProviders']>[number];
@@ -32,9 +34,33 @@ export type DecoratedClass = Function;
 @Injectable()
 export class RocketDiscovery {
   readonly #discovery: DiscoveryService;
+  readonly #store: string;
 
-  constructor(@Inject(DiscoveryService) discovery: DiscoveryService) {
+  constructor(@Inject(DiscoveryService) discovery: DiscoveryService, @Inject(ROCKET_STORE_NAME) store: string) {
     this.#discovery = discovery;
+    this.#store = store;
+  }
+
+  /**
+   * Whether a listener belongs to the store of this module.
+   *
+   * @param store as its decorator names it
+   * @throws ListenerOptionError when there is no such store: nobody would take the listener
+   */
+  isOfThisStore(store: string | undefined, listener: string): boolean {
+    const stores = this.storeNames();
+    if (store === undefined ? stores.includes(DEFAULT_STORE) : stores.includes(store)) {
+      return (store ?? DEFAULT_STORE) === this.#store;
+    }
+    const expected = `the name of a store of the app: ${stores.join(', ')}`;
+    throw new ListenerOptionError({ listener, option: 'store', value: store, expected });
+  }
+
+  /** The stores of the app. */
+  storeNames(): readonly string[] {
+    return this.#wrappers().flatMap(({ token, instance }) =>
+      token === ROCKET_STORE_NAME && typeof instance === 'string' ? [instance] : [],
+    );
   }
 
   /**

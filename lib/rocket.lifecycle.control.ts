@@ -1,8 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { MessageEngine } from './engine/index.js';
 import { ListenerContainer } from './listener/index.js';
 import { ROCKET_LOG_CONTEXT } from './rocket.constants.js';
 import type { ResolvedRocketOptions } from './rocket.options.js';
-import { ROCKET_RESOLVED_OPTIONS } from './rocket.tokens.js';
+import { ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from './rocket.tokens.js';
+import { PullConsumers } from './template/index.js';
 import { TransactionChecks } from './transaction/index.js';
 
 /** `prepared`: groups are joined, and nothing is handled yet. */
@@ -17,6 +19,8 @@ type Stage = 'starting' | 'prepared' | 'running' | 'stopped';
 export class RocketControl {
   readonly #listeners: ListenerContainer;
   readonly #checks: TransactionChecks;
+  readonly #pullConsumers: PullConsumers;
+  readonly #engine: MessageEngine;
   readonly #options: ResolvedRocketOptions;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
   #stage: Stage = 'starting';
@@ -30,10 +34,14 @@ export class RocketControl {
   constructor(
     @Inject(ListenerContainer) listeners: ListenerContainer,
     @Inject(TransactionChecks) checks: TransactionChecks,
+    @Inject(PullConsumers) pullConsumers: PullConsumers,
+    @Inject(ROCKET_ENGINE) engine: MessageEngine,
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#listeners = listeners;
     this.#checks = checks;
+    this.#pullConsumers = pullConsumers;
+    this.#engine = engine;
     this.#options = options;
   }
 
@@ -64,6 +72,30 @@ export class RocketControl {
     this.#stage = 'stopped';
     this.#checks.end();
     return (this.#stopping ??= this.#listeners.drain(this.#options.consumer.shutdownTimeoutMs));
+  }
+
+  /**
+   * {@link stop}, and frees the store: nothing can be sent any more. Shutdown does it in `onApplicationShutdown`. It is for an app whose start has failed in another module:
+   * Nest 11 then refuses `app.close()` and calls no hook, so the store would stay locked until the process ends. A second call is harmless.
+   */
+  async release(): Promise<void> {
+    try {
+      await this.stop();
+    } finally {
+      await Promise.allSettled([this.#pullConsumers.close()]);
+      await this.#closeOwnEngine();
+    }
+  }
+
+  async #closeOwnEngine(): Promise<void> {
+    if (this.#options.engine !== undefined) return;
+    try {
+      await this.#engine.close();
+    } catch (error) {
+      // Nest 12 logs what a shutdown hook throws, without saying whose; Nest 11 rejects app.close().
+      this.#logger.error('The store could not be closed as it should; the next start recovers it');
+      throw error;
+    }
   }
 
   /** Called by the module, once groups are joined and all other modules have bootstrapped. */

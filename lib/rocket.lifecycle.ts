@@ -2,18 +2,17 @@ import { setImmediate } from 'node:timers';
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import type { MessageEngine } from './engine/index.js';
 import { ListenerContainer } from './listener/index.js';
-import { ROCKET_LOG_CONTEXT } from './rocket.constants.js';
+import { InvalidOptionError } from './errors/index.js';
+import { RocketDiscovery } from './rocket.discovery.js';
 import { RocketControl } from './rocket.lifecycle.control.js';
 import type { ResolvedRocketOptions } from './rocket.options.js';
-import { ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from './rocket.tokens.js';
+import { ROCKET_RESOLVED_OPTIONS } from './rocket.tokens.js';
 import { PullConsumers } from './template/index.js';
 import { TransactionChecks } from './transaction/index.js';
 
@@ -38,9 +37,10 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   readonly #checks: TransactionChecks;
   readonly #pullConsumers: PullConsumers;
   readonly #control: RocketControl;
-  readonly #engine: MessageEngine;
+  readonly #discovery: RocketDiscovery;
   readonly #options: ResolvedRocketOptions;
-  readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
+  #hasDiscovered = false;
+  #hasSubscribed = false;
   #beginning: NodeJS.Immediate | undefined;
 
   constructor(
@@ -48,30 +48,35 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     @Inject(TransactionChecks) checks: TransactionChecks,
     @Inject(PullConsumers) pullConsumers: PullConsumers,
     @Inject(RocketControl) control: RocketControl,
-    @Inject(ROCKET_ENGINE) engine: MessageEngine,
+    @Inject(RocketDiscovery) discovery: RocketDiscovery,
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
   ) {
     this.#listeners = listeners;
     this.#checks = checks;
     this.#pullConsumers = pullConsumers;
     this.#control = control;
-    this.#engine = engine;
+    this.#discovery = discovery;
     this.#options = options;
   }
 
   async onModuleInit(): Promise<void> {
     await this.#orRelease(() => {
+      // An app whose start has failed in another module may be started again.
+      if (this.#hasDiscovered) return;
+      this.#refuseTwins();
       this.#checks.discover();
       this.#listeners.discover();
+      this.#hasDiscovered = true;
     });
   }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.#orRelease(async () => {
-      if (!this.#options.consumer.enabled) return;
+      if (!this.#options.consumer.enabled || this.#hasSubscribed) return;
       await this.#listeners.subscribe();
       await this.#pullConsumers.start();
       this.#checks.register();
+      this.#hasSubscribed = true;
     });
     // One turn later, the hooks of the other modules have been called: this module's come first. `node:timers` is not replaced by the
     // fake timers of test runners.
@@ -89,7 +94,16 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.#closeOwnEngine();
+    await this.#control.release();
+  }
+
+  /** Both would take all listeners. */
+  #refuseTwins(): void {
+    const names = this.#discovery.storeNames();
+    const twin = names.find((name, index) => names.indexOf(name) !== index);
+    if (twin === undefined) return;
+    const expected = 'different for each RocketModule.forRoot of an app (one of them may have none)';
+    throw new InvalidOptionError({ option: 'name', value: twin, expected });
   }
 
   #cancelBeginning(): void {
@@ -102,19 +116,8 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     try {
       await work();
     } catch (error) {
-      await Promise.allSettled([this.#listeners.drain(0), this.#pullConsumers.close()]);
-      await Promise.allSettled([this.#closeOwnEngine()]);
-      throw error;
-    }
-  }
-
-  async #closeOwnEngine(): Promise<void> {
-    if (this.#options.engine !== undefined) return;
-    try {
-      await this.#engine.close();
-    } catch (error) {
-      // Nest 12 logs what a shutdown hook throws, without saying whose; Nest 11 rejects app.close().
-      this.#logger.error('The store could not be closed as it should; the next start recovers it');
+      await Promise.allSettled([this.#listeners.drain(0)]);
+      await Promise.allSettled([this.#control.release()]);
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type ExistingProvider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { HandlerPipelines, RocketContext } from './execution/index.js';
 import {
@@ -8,15 +8,30 @@ import {
   RocketListenerRegistry,
 } from './listener/index.js';
 import { RocketEvents } from './events/index.js';
+import { InvalidOptionError } from './errors/index.js';
 import { RocketAdmin } from './rocket.admin.js';
 import { RocketDiscovery } from './rocket.discovery.js';
 import { RocketControl } from './rocket.lifecycle.control.js';
 import { RocketLifecycle } from './rocket.lifecycle.js';
-import { ConfigurableModuleClass, type RocketModuleAsyncOptions } from './rocket.module-definition.js';
+import { featureModule, type RocketFeatureOptions } from './rocket.module-feature.js';
+import {
+  ConfigurableModuleClass,
+  type RocketModuleAsyncOptions,
+  type RocketModuleExtras,
+} from './rocket.module-definition.js';
+import { storeNameRule } from './rocket.names.js';
 import type { RocketModuleOptions } from './rocket.options.js';
 import { rocketProviders } from './rocket.providers.js';
-import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_MESSAGE, getRocketTemplateToken } from './rocket.tokens.js';
-import { PullConsumers, RocketTemplate } from './template/index.js';
+import {
+  DEFAULT_STORE,
+  ROCKET_CONVERTER,
+  ROCKET_ENGINE,
+  ROCKET_MESSAGE,
+  ROCKET_STORE_NAME,
+  getRocketStoreToken,
+  getRocketTemplateToken,
+} from './rocket.tokens.js';
+import { PullConsumers, RocketTemplate, RocketTemplates } from './template/index.js';
 import {
   TransactionChecks,
   TransactionListenerExplorer,
@@ -51,32 +66,62 @@ import {
     TransactionChecks,
     PullConsumers,
     RocketTemplate,
+    RocketTemplates,
     RocketAdmin,
     RocketEvents,
     RocketControl,
     RocketLifecycle,
   ],
-  exports: [
-    RocketTemplate,
-    RocketAdmin,
-    RocketEvents,
-    RocketListenerRegistry,
-    RocketControl,
-    getRocketTemplateToken(),
-    ROCKET_ENGINE,
-    ROCKET_CONVERTER,
-    RocketContext,
-    ROCKET_MESSAGE,
-  ],
 })
 export class RocketModule extends ConfigurableModuleClass {
   /** Every option has a default: `forRoot()` alone keeps a store in `./rocket-store`. */
-  static override forRoot(options: RocketModuleOptions = {}): DynamicModule {
-    return super.forRoot(options);
+  static override forRoot(options: RocketModuleOptions & RocketModuleExtras = {}): DynamicModule {
+    return ofStore(super.forRoot(options), options.name);
   }
 
   /** The same with options that are made at start: by `useFactory` with `inject`, by `useClass`, or by `useExisting`. */
   static override forRootAsync(options: RocketModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    return ofStore(super.forRootAsync(options), options.name);
   }
+
+  /**
+   * Adds a template with a name and producer options of its own, for the modules that import this. Transactions sent by it are decided by the listeners of its group.
+   *
+   * @throws InvalidOptionError, UnknownOptionError
+   */
+  static forFeature(options: RocketFeatureOptions): DynamicModule {
+    return featureModule(options);
+  }
+}
+
+/** What users inject. */
+const PARTS = [
+  RocketTemplate,
+  RocketAdmin,
+  RocketEvents,
+  RocketListenerRegistry,
+  RocketControl,
+  RocketTemplates,
+  ROCKET_ENGINE,
+  ROCKET_CONVERTER,
+];
+
+/** Parts of a store with a name go by its name alone, so that they are never mixed up with those of another. */
+function ofStore(definition: DynamicModule, name: string = DEFAULT_STORE): DynamicModule {
+  if (!storeNameRule.accepts(name)) {
+    throw new InvalidOptionError({ option: 'name', value: name, expected: storeNameRule.expected });
+  }
+  const isDefault = name === DEFAULT_STORE;
+  const aliases = PARTS.map((part) => aliasOf(part, getRocketStoreToken(part, name)));
+  // Named by its own token, since the store without a name is asked for by name as well.
+  if (isDefault) aliases.push(aliasOf(RocketTemplate, getRocketTemplateToken()));
+  return {
+    ...definition,
+    providers: [...(definition.providers ?? []), { provide: ROCKET_STORE_NAME, useValue: name }, ...aliases],
+    exports: [...(isDefault ? PARTS : []), ...aliases.map(({ provide }) => provide), RocketContext, ROCKET_MESSAGE],
+  };
+}
+
+function aliasOf(part: Type | symbol, token: string): ExistingProvider {
+  return { provide: token, useExisting: part };
 }

@@ -26,3 +26,9 @@ export const topicRule: OptionRule = {
   accepts: (value) =>
     typeof value === 'string' && (/^%(RETRY|DLQ)%/.test(value) ? groupTopicRule : plainTopicRule).accepts(value),
 };
+
+/** Names of stores and templates: they become parts of injection tokens. */
+export const storeNameRule: OptionRule = {
+  expected: '1 to 64 letters, digits, "_" or "-"',
+  accepts: (value) => typeof value === 'string' && /^[a-zA-Z0-9_-]{1,64}$/.test(value),
+};

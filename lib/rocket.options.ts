@@ -197,6 +197,30 @@ const BROKER_OPTIONS: { readonly [Name in keyof BrokerOptions]-?: object | true 
   timerFlushIntervalMs: true,
 };
 
+const PRODUCER_DEFAULTS: ResolvedRocketOptions['producer'] = {
+  group: DEFAULT_PRODUCER_GROUP,
+  sendMessageTimeoutMs: 3000,
+  messageQueueSelector: undefined,
+  context: undefined,
+};
+
+/** Of an option that holds producer options; what is in them is checked by {@link resolveProducerOptions}. */
+export const PRODUCER_OPTION: OptionRule = anObject;
+
+/** @throws InvalidOptionError, UnknownOptionError */
+export function resolveProducerOptions(
+  given: ProducerOptions,
+  defaults: ResolvedRocketOptions['producer'],
+): ResolvedRocketOptions['producer'] {
+  checkOptions(given, PRODUCER_RULES, refusal('producer.'));
+  return {
+    group: given.group ?? defaults.group,
+    sendMessageTimeoutMs: given.sendMessageTimeoutMs ?? defaults.sendMessageTimeoutMs,
+    messageQueueSelector: given.messageQueueSelector ?? defaults.messageQueueSelector,
+    context: given.context ?? defaults.context,
+  };
+}
+
 /** @throws InvalidOptionError, UnknownOptionError */
 export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocketOptions {
   if (!anObject.accepts(given)) {
@@ -205,19 +229,13 @@ export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocket
   const { own, ofBroker } = split(given);
   checkOptions(own, OWN_RULES, refusal(''));
   const { producer = {}, consumer = {}, pullConsumer, converter, engine, instrumentation, environment } = own;
-  checkOptions(producer, PRODUCER_RULES, refusal('producer.'));
   checkOptions(consumer, CONSUMER_RULES, refusal('consumer.'));
   if (pullConsumer !== undefined) {
     checkOptions(pullConsumer, TEMPLATE_PULL_RULES, refusal('pullConsumer.'), ['group', 'topic']);
   }
   if (engine !== undefined) refuseBesideEngine({ ...ofBroker, environment });
   return Object.freeze({
-    producer: {
-      group: producer.group ?? DEFAULT_PRODUCER_GROUP,
-      sendMessageTimeoutMs: producer.sendMessageTimeoutMs ?? 3000,
-      messageQueueSelector: producer.messageQueueSelector,
-      context: producer.context,
-    },
+    producer: resolveProducerOptions(producer, PRODUCER_DEFAULTS),
     consumer: {
       enabled: consumer.enabled ?? true,
       autoStart: consumer.autoStart ?? true,

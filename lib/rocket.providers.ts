@@ -11,9 +11,7 @@ import {
   ROCKET_MESSAGE,
   ROCKET_MODULE_OPTIONS,
   ROCKET_RESOLVED_OPTIONS,
-  getRocketTemplateToken,
 } from './rocket.tokens.js';
-import { RocketTemplate } from './template/index.js';
 
 /** Providers that are made of options. */
 export const rocketProviders: readonly Provider[] = [
@@ -33,7 +31,6 @@ export const rocketProviders: readonly Provider[] = [
     useFactory: provideEngine,
     inject: [ROCKET_RESOLVED_OPTIONS],
   },
-  { provide: getRocketTemplateToken(), useExisting: RocketTemplate },
   // What is being handled, for request-scoped providers. Durable ones get what the app's strategy says instead.
   {
     provide: RocketContext,

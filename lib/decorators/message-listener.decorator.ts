@@ -8,6 +8,8 @@ import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
 export interface MessageListenerOptions {
   /** Its name in `RocketListenerRegistry`, one of its own in the app. Default `topic@consumerGroup`. */
   readonly id?: string | undefined;
+  /** The store of the app that it consumes from, by the `name` of its `RocketModule.forRoot`. Default: the one without a name. */
+  readonly store?: string | undefined;
   /** The topic to consume. */
   readonly topic: string;
   /** Its members share the messages. Listeners of one group on different topics of an app are one member of it. */

@@ -4,6 +4,8 @@ import { TRANSACTION_LISTENER_METADATA } from '../rocket.constants.js';
 
 /** Which half messages a transaction listener is asked about. */
 export interface TransactionListenerOptions {
+  /** The store of the app whose transactions they are, by the `name` of its `RocketModule.forRoot`. Default: the one without a name. */
+  readonly store?: string | undefined;
   /**
    * The topics whose transactions it runs and checks. Goes before any binding to a producer group.
    */

@@ -1,12 +1,13 @@
 import { isPayloadType } from '../converter/index.js';
 import type { MessageListenerOptions } from '../decorators/message-listener.decorator.js';
 import { ListenerOptionError, UnknownOptionError } from '../errors/index.js';
-import { consumerGroupRule, topicRule } from '../rocket.names.js';
+import { consumerGroupRule, storeNameRule, topicRule } from '../rocket.names.js';
 import { aBoolean, checkOptions, integer, nonBlankText, oneOf, type OptionRules } from '../rocket.option-rules.js';
 import type { ResolvedListenerOptions } from './listener-definition.js';
 
 const RULES: OptionRules<MessageListenerOptions> = {
   id: nonBlankText,
+  store: storeNameRule,
   topic: topicRule,
   consumerGroup: consumerGroupRule,
   selectorType: oneOf('TAG', 'SQL92'),

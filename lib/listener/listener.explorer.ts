@@ -50,6 +50,7 @@ export class ListenerExplorer {
   #define(found: Found, callOf: (site: HandlerSite) => ListenerDefinition['invoke']): readonly ListenerDefinition[] {
     const declarations = this.#metadata.declarationsOf(found.type).flatMap(({ methodName, options: declared }) => {
       const name = labelOf(found, isOwnMethod(methodName) ? undefined : methodName);
+      if (!this.#discovery.isOfThisStore(declared.store, name)) return [];
       return readDeclaration(name, declared, () => this.#config()).map((given) => ({ name, methodName, given }));
     });
     return declarations.map(({ name, methodName, given }) => {

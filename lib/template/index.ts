@@ -10,3 +10,4 @@ export type { ReceiveOptions } from './receive-options.js';
 export { RocketPullConsumer, type RocketPullConsumerOptions } from './rocket-pull-consumer.js';
 export type { RequestCallback, RequestOptions } from './request-arguments.js';
 export type { OutcomeCallback } from './send-outcome.js';
+export { RocketTemplates } from './rocket-templates.js';

@@ -4,7 +4,7 @@ import type { TransactionListenerOptions } from '../decorators/transaction-liste
 import { ListenerInvalidError, ListenerOptionError, UnknownOptionError } from '../errors/index.js';
 import { TRANSACTION_LISTENER_METADATA } from '../rocket.constants.js';
 import { RocketDiscovery, labelOf, type DecoratedClass, type DiscoveredInstance } from '../rocket.discovery.js';
-import { producerGroupRule, topicRule } from '../rocket.names.js';
+import { producerGroupRule, storeNameRule, topicRule } from '../rocket.names.js';
 import { checkOptions, type OptionRules } from '../rocket.option-rules.js';
 import type { TransactionListenerDefinition } from './transaction-listener-definition.js';
 
@@ -17,6 +17,7 @@ const RULES: OptionRules<TransactionListenerOptions> = {
         : topicRule.accepts(value),
   },
   producerGroup: producerGroupRule,
+  store: storeNameRule,
   payloadType: { expected: 'a class, or an array with one class in it', accepts: isPayloadType },
 };
 
@@ -36,9 +37,11 @@ export class TransactionListenerExplorer {
       const reason = `it is ${scoped.scope}, itself or through what it injects; a transaction listener must be a singleton`;
       throw new ListenerInvalidError({ listener: labelOf(scoped), reason });
     }
-    return this.#discovery
-      .instances()
-      .flatMap((found) => declarationsOf(found.type).map((options) => define(found, options, defaultProducerGroup)));
+    return this.#discovery.instances().flatMap((found) =>
+      declarationsOf(found.type)
+        .filter((options) => this.#discovery.isOfThisStore(options.store, labelOf(found)))
+        .map((options) => define(found, options, defaultProducerGroup)),
+    );
   }
 }
 

@@ -11,6 +11,8 @@ import { TransactionListenerExplorer } from './transaction-listener.explorer.js'
 export class TransactionListenerRegistry {
   readonly #explorer: TransactionListenerExplorer;
   readonly #producerGroup: string;
+  /** All groups that the app sends as. */
+  readonly #sendingGroups: Set<string>;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
   #bindings: TransactionListenerBindings | undefined;
 
@@ -20,6 +22,7 @@ export class TransactionListenerRegistry {
   ) {
     this.#explorer = explorer;
     this.#producerGroup = options.producer.group;
+    this.#sendingGroups = new Set([this.#producerGroup]);
   }
 
   /** @throws what a class that can not be a transaction listener, or two that are bound to the same, deserve */
@@ -31,18 +34,23 @@ export class TransactionListenerRegistry {
     return bindings;
   }
 
+  /** A template of the app sends transactions as this group. */
+  sendsAs(producerGroup: string): void {
+    this.#sendingGroups.add(producerGroup);
+  }
+
   /** The listener for transactions of this app on a topic. */
-  findForSend(topic: string): TransactionListenerDefinition | undefined {
+  findForSend(topic: string, producerGroup: string): TransactionListenerDefinition | undefined {
     // A transaction may be sent before discovery, from the construction of another provider. What is found then may not be all, so it
     // is not kept.
     const bindings = this.#bindings ?? new TransactionListenerBindings(this.#explorer.explore(this.#producerGroup));
-    return bindings.find(topic, this.#producerGroup);
+    return bindings.find(topic, producerGroup);
   }
 
   #announce({ name, topics, producerGroup }: TransactionListenerDefinition): void {
     if (topics.length > 0) {
       this.#logger.log(`${name} decides transactions on ${topics.map((topic) => `"${topic}"`).join(', ')}`);
-    } else if (producerGroup === this.#producerGroup) {
+    } else if (this.#sendingGroups.has(producerGroup)) {
       this.#logger.log(`${name} decides transactions of producer group "${producerGroup}"`);
     } else {
       this.#logger.warn(

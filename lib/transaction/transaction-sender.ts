@@ -40,7 +40,7 @@ export class TransactionSender {
 
   async send(message: Message, arg: unknown): Promise<TransactionSendResult> {
     const { group: producerGroup, sendMessageTimeoutMs: timeoutMs } = this.#options.producer;
-    const listener = this.#registry.findForSend(message.topic);
+    const listener = this.#registry.findForSend(message.topic, producerGroup);
     if (listener === undefined) throw new TransactionListenerMissingError({ topic: message.topic, producerGroup });
 
     const half = await this.#engine.sendHalf(message, listener.producerGroup, { timeoutMs });

@@ -19,6 +19,7 @@ import {
   MessageListener,
   ROCKET_CONVERTER,
   ROCKET_ENGINE,
+  RocketControl,
   RocketModule,
   RocketTemplate,
   SilentLogger,
@@ -357,8 +358,26 @@ describe('an app that does not start', () => {
     const options = storeOptions();
     const { module } = await compileApp({ options, providers: [LoveListener, Failing] });
     await expect(module.init()).rejects.toThrow('no database');
-    await module.close();
+    // Nest 11 refuses to close such an app.
+    await module.close().catch(() => undefined);
+    await module.get(RocketControl).release();
     await (await startApp({ options })).close();
+  });
+
+  it('for a failing bootstrap elsewhere can be started again', async () => {
+    let failures = 1;
+    @Injectable()
+    class FailingOnce implements OnApplicationBootstrap {
+      onApplicationBootstrap(): void {
+        if (failures-- > 0) throw new Error('no database yet');
+      }
+    }
+    const { module } = await compileApp({ options: storeOptions(), providers: [LoveListener, FailingOnce] });
+    await expect(module.init()).rejects.toThrow('no database yet');
+    await module.init();
+    await module.get(RocketTemplate).convertAndSend('love', 'x');
+    await module.get(LoveListener).deliveries.reached(1);
+    await module.close();
   });
 
   it('leaves the store free when it is closed without having been started', async () => {

@@ -10,7 +10,7 @@ import { ListenerMetadataAccessor } from '../../lib/listener/listener-metadata.a
 import { ListenerExplorer } from '../../lib/listener/listener.explorer.js';
 import { RocketDiscovery } from '../../lib/rocket.discovery.js';
 import { resolveRocketOptions } from '../../lib/rocket.options.js';
-import { ROCKET_RESOLVED_OPTIONS } from '../../lib/rocket.tokens.js';
+import { ROCKET_RESOLVED_OPTIONS, ROCKET_STORE_NAME } from '../../lib/rocket.tokens.js';
 import type { TransactionListenerDefinition } from '../../lib/transaction/transaction-listener-definition.js';
 import { TransactionListenerExplorer } from '../../lib/transaction/transaction-listener.explorer.js';
 
@@ -23,6 +23,7 @@ import { TransactionListenerExplorer } from '../../lib/transaction/transaction-l
     ListenerMetadataAccessor,
     ListenerExplorer,
     TransactionListenerExplorer,
+    { provide: ROCKET_STORE_NAME, useValue: 'default' },
     { provide: ROCKET_RESOLVED_OPTIONS, useValue: resolveRocketOptions({}) },
   ],
   exports: [ListenerExplorer, TransactionListenerExplorer],

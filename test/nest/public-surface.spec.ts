@@ -14,6 +14,7 @@ describe('the public surface', () => {
       'batchSizeOf',
       'checkGroupName',
       'checkTopicName',
+      'getRocketStoreToken',
       'getRocketTemplateToken',
       'isRocketContext',
       'resolveBrokerOptions',
