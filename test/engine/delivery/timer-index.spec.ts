@@ -189,6 +189,34 @@ describe('An index that is not there, or not ours,', () => {
     await harness.close();
   });
 
+  it('delivers a message once that a real broker has put back on its way', async () => {
+    let harness = await TimerHarness.open({ timers: { timerRollWindowMs: 4000 } });
+    const dueMs = harness.clock.now() + 20_000;
+    await harness.send('orders', 'a', dueMs);
+    const { handle } = await harness.send('orders', 'b', dueMs);
+    await harness.advance(9000);
+    // What the broker writes of a checkpoint; it does not say where its window put the messages.
+    const { maxOffset } = harness.store.messages.queueRange('rmq_sys_wheel_timer', 0);
+    expect(maxOffset).toBeGreaterThan(4);
+    const readMs = Math.floor(harness.clock.now() / 1000) * 1000;
+    await harness.close();
+    const bytes = Buffer.alloc(4096);
+    for (const [at, value] of [readMs, 0, maxOffset, maxOffset].entries()) bytes.writeBigInt64BE(BigInt(value), at * 8);
+    const check = await harness.fileSystem.open(`${STORE_PATH}/config/timercheck`, 'write');
+    await check.write(bytes, 0);
+    await check.close();
+
+    harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+    expect((await harness.timers.next(10)).map(({ deliverAtMs }) => deliverAtMs)).toEqual([dueMs, dueMs]);
+    await harness.recall(handle!);
+    harness = await harness.reopened();
+    await harness.advance(60_000);
+    expect(await harness.delivered('orders')).toEqual([{ body: 'a', atMs: dueMs }]);
+    expect(harness.timers.statistics).toMatchObject({ delivered: 1, lost: 0 });
+    expect(harness.timers.pending.total).toBe(0);
+    await harness.close();
+  });
+
   it('is made again when a unit turns out to be damaged while the broker runs', async () => {
     let harness = await TimerHarness.open();
     const startMs = harness.clock.now();

@@ -4,7 +4,7 @@ import { TIMER_TOPIC, type RecordDraft, type ServiceContext, type StoredRecord }
 import type { DueTimer } from './loaded-slot.js';
 import type { TimerIndex } from './timer-index.js';
 import { keyHash } from './timer-key.js';
-import { fromTimer, timerFacts, toRolled, type TimerFacts } from './timer-message.js';
+import { fromTimer, replacementBy, timerFacts, toRolled, type Replacement, type TimerFacts } from './timer-message.js';
 import type { MutableTimerStatistics } from './timer-statistics.js';
 
 /** Records that are read together, and their bytes: bounds what is in memory of a batch. */
@@ -101,11 +101,12 @@ export class TimerDelivery {
       return undefined;
     }
     const facts = this.#factsOf(timer, record);
-    const isRecalled = this.#isRecalled(timer, facts);
-    if (isRecalled !== false && (await isRecalled)) {
-      timer.isDone = true;
-      this.#statistics.recalled += 1;
-      return undefined;
+    const replacement = this.#replacementOf(timer, facts);
+    if (replacement !== undefined) {
+      const how = await replacement;
+      if (how === 'recall') this.#statistics.recalled += 1;
+      timer.isDone = how !== undefined;
+      if (timer.isDone) return undefined;
     }
     const nowMs = this.#context.clock.now();
     if (facts.dueMs > nowMs) {
@@ -134,22 +135,24 @@ export class TimerDelivery {
     return facts;
   }
 
-  /** False at once for nearly all: most slots hold no recall. */
-  #isRecalled(timer: DueTimer, { key, realTopic }: TimerFacts): false | Promise<boolean> {
-    if (key === undefined) return false;
+  /** Undefined at once for nearly all: most slots hold no recall. */
+  #replacementOf(timer: DueTimer, facts: TimerFacts): Promise<Replacement | undefined> | undefined {
+    const { key, realTopic } = facts;
+    if (key === undefined) return undefined;
     const outcome = this.#held.outcome(key);
     const { deletions } = timer.slot;
     const candidates = deletions.size === 0 ? undefined : deletions.get(keyHash(key));
-    if (outcome === undefined && candidates === undefined) return false;
-    const decide = async (): Promise<boolean> => {
-      if ((await outcome) === true) return true;
+    if (outcome === undefined && candidates === undefined) return undefined;
+    const decide = async (): Promise<Replacement | undefined> => {
+      if ((await outcome) === true) return 'recall';
       for (const { physicalOffset, counted } of candidates ?? []) {
-        const recall = await this.#context.store.readRecord(physicalOffset);
-        if (recall === undefined || timerFacts(recall)?.deleteKey !== key) continue;
+        const record = await this.#context.store.readRecord(physicalOffset);
+        const how = replacementBy(record, facts, timer.physicalOffset);
+        if (how === undefined) continue;
         if (!counted) this.#index.counts.add(realTopic, -1);
-        return true;
+        return how;
       }
-      return false;
+      return undefined;
     };
     return decide();
   }

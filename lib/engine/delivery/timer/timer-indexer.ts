@@ -38,6 +38,8 @@ export class TimerIndexer {
   readonly #dispatcher: TimerDispatcher;
   readonly #statistics: MutableTimerStatistics;
   #rebuild: Rebuild | undefined;
+  /** Records before this offset were in the timer topic when {@link #rebuild} began. */
+  #foundOffset = 0;
   #waiters: { readonly offset: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
   #run: Promise<void> | undefined;
   #wakeDeferred = false;
@@ -64,6 +66,7 @@ export class TimerIndexer {
   /** Goes on at the index's queue offset. @param rebuild says which records are done, when the index is made again */
   start(rebuild: Rebuild | undefined): void {
     this.#rebuild = rebuild;
+    this.#foundOffset = rebuild === undefined ? 0 : this.#context.store.queueRange(TIMER_TOPIC, 0).maxOffset;
     this.#isEnabled = true;
     this.wake();
   }
@@ -196,7 +199,16 @@ export class TimerIndexer {
   /** Slots that have to be resident before the entry can be added. The timer's place may still change to a slot that is. */
   #slotsOf(entry: Entry, nowMs: number): number[] {
     if (entry.facts.deleteKey !== undefined) return this.#slotsOfRecall(entry, nowMs);
-    return [slotOf(entry.lookMs), this.#index.placeOf(entry.lookMs).slotSec];
+    const places = [slotOf(entry.lookMs), this.#index.placeOf(entry.lookMs).slotSec];
+    return this.#hasEarlierCopies(entry) ? [...places, ...this.#slotsOfRecall(entry, nowMs)] : places;
+  }
+
+  /**
+   * Of a message that was put back, all copies are in the timer topic. Whoever puts them back knows which is the last one; where the index is made again, because a real
+   * broker did it or with another window, all those come into the wheel that are not due yet. The last one has to take the place of the others then.
+   */
+  #hasEarlierCopies({ record, facts }: Entry): boolean {
+    return facts.rollTimes > 0 && record.queueOffset < this.#foundOffset;
   }
 
   /**
@@ -218,11 +230,13 @@ export class TimerIndexer {
     return true;
   }
 
-  #addTimer({ record, facts, lookMs }: Entry, nowMs: number): boolean {
+  #addTimer(entry: Entry, nowMs: number): boolean {
+    const { record, facts, lookMs } = entry;
     const { commitLogOffset: physicalOffset, storeSize: sizeBytes, queueOffset } = record;
     const rebuild = this.#rebuild;
     const wasIndexed = rebuild !== undefined && queueOffset < rebuild.untilOffset;
     if (wasIndexed && rebuild.isDone(facts.dueMs, record.storeTimestamp, physicalOffset)) return true;
+    if (this.#hasEarlierCopies(entry)) this.#addDeletions(entry, nowMs, false);
     const place = this.#index.placeOf(lookMs);
     if (!this.#index.hasRoomFor(place)) return false;
     const magic = lookMs < facts.dueMs ? UnitMagic.DEFAULT | UnitMagic.ROLL : UnitMagic.DEFAULT;
@@ -239,13 +253,19 @@ export class TimerIndexer {
     const { record, facts } = entry;
     // In a rebuild nobody knows whether the message is still there: it is counted down when it is met.
     const counted = this.#rebuild === undefined || record.queueOffset >= this.#rebuild.untilOffset;
+    this.#addDeletions(entry, nowMs, counted);
+    if (counted) this.#index.counts.add(facts.realTopic, -1);
+  }
+
+  /** Takes the message, as it came before this record, out of the slots in which it can be. */
+  #addDeletions(entry: Entry, nowMs: number, counted: boolean): void {
+    const { record, facts } = entry;
     const deletion = { physicalOffset: record.commitLogOffset, counted };
     for (const slotSec of this.#slotsOfRecall(entry, nowMs)) {
       const unit = unitOf(record, facts, { slotSec, msInSlot: 1 }, UnitMagic.DEFAULT | UnitMagic.DELETE, counted);
       this.#index.add(unit, nowMs);
       this.#dispatcher.onDeletionAdded(slotSec, unit.keyHash, deletion);
     }
-    if (counted) this.#index.counts.add(facts.realTopic, -1);
   }
 
   #tellWaiters(): void {

@@ -4,7 +4,7 @@ import { formatRecallHandle } from './recall-handle.js';
 import { readSlot } from './slot-reader.js';
 import type { TimerIndex } from './timer-index.js';
 import { keyHash } from './timer-key.js';
-import { timerFacts, type TimerFacts } from './timer-message.js';
+import { replacementBy, timerFacts, type TimerFacts } from './timer-message.js';
 import { slotEndMs, slotStartMs } from './timer-time.js';
 
 /** A message that waits for its time. */
@@ -43,7 +43,7 @@ export async function listPending(
       readRecords += 1;
       const record = await context.store.readRecord(offset);
       const facts = record && timerFacts(record);
-      if (facts === undefined || (await isRecalled(context, facts, deletions))) continue;
+      if (facts === undefined || (await isReplaced(context, facts, offset, deletions))) continue;
       found.push(pendingTimer(record!, facts, context.brokerName));
       if (facts.dueMs <= slotEndMs(slotSec)) inTheirSlot += 1;
       if (inTheirSlot >= maxCount) break;
@@ -64,15 +64,15 @@ async function contentOf(index: TimerIndex, slotSec: number, maxTimers: number) 
   return { offsets, deletions };
 }
 
-async function isRecalled(
+async function isReplaced(
   { store }: ServiceContext,
-  { key }: TimerFacts,
+  facts: TimerFacts,
+  offset: number,
   deletions: ReadonlyMap<number, readonly Deletion[]>,
 ): Promise<boolean> {
-  if (key === undefined || deletions.size === 0) return false;
-  for (const { physicalOffset } of deletions.get(keyHash(key)) ?? []) {
-    const recall = await store.readRecord(physicalOffset);
-    if (recall !== undefined && timerFacts(recall)?.deleteKey === key) return true;
+  if (facts.key === undefined || deletions.size === 0) return false;
+  for (const { physicalOffset } of deletions.get(keyHash(facts.key)) ?? []) {
+    if (replacementBy(await store.readRecord(physicalOffset), facts, offset) !== undefined) return true;
   }
   return false;
 }

@@ -100,6 +100,22 @@ export function timerFacts(record: StoredRecord): TimerFacts | undefined {
   };
 }
 
+/** How a record takes a timer's place: it recalls the message, or it is the same message, put back into the timer topic later. */
+export type Replacement = 'recall' | 'later copy';
+
+/** @returns how `record` takes the place of the timer whose record lies at `physicalOffset`; undefined when it does not */
+export function replacementBy(
+  record: StoredRecord | undefined,
+  timer: TimerFacts,
+  physicalOffset: number,
+): Replacement | undefined {
+  const facts = record && timerFacts(record);
+  if (facts === undefined || timer.key === undefined) return undefined;
+  if (facts.deleteKey !== undefined) return facts.deleteKey === timer.key ? 'recall' : undefined;
+  const isCopy = facts.key === timer.key && facts.dueMs === timer.dueMs && facts.rollTimes > 0;
+  return isCopy && record!.commitLogOffset > physicalOffset ? 'later copy' : undefined;
+}
+
 /** In one pass over the text, because every timer goes through here. As in `parseProperties`, the last value of a name counts, and empty ones do not. */
 function readFacts(text: string) {
   let outMs: number | undefined;
