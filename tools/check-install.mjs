@@ -21,6 +21,7 @@ try {
     for (const node of nodes) {
       await check(`and runs on Node ${node.version}`, () => runFirstProgram(app, node));
     }
+    await check(`the optional entries work in a new app of Nest ${nest}`, () => runOptionalEntries(app, nest));
     if (nest === '12') await check('the program of docs/engine.md runs', () => runEngineProgram(app));
     const kind = nest === '12' ? 'an ES module' : 'CommonJS';
     await check(`"nest add" gives a new app of Nest ${nest} (${kind}) a listener`, () => makeAdded(tarball, nest));
@@ -164,6 +165,17 @@ async function runAdded(nest, node) {
   await app.printed('received 2333');
   app.process.kill('SIGTERM');
   await app.ended;
+}
+
+/** After the first program: that one has to run without the optional packages. */
+async function runOptionalEntries(directory, nest) {
+  const nestPackages = ['microservices', 'terminus'].map((part) => `@nestjs/${part}@${nest}`);
+  npm(directory, 'install', ...nestPackages, 'prom-client@15', '@opentelemetry/api@1');
+  writeFileSync(join(directory, 'optional.cjs'), readFileSync(join(root, 'tools/optional-entries.cjs')));
+  const run = start(directory, 'optional.cjs');
+  await run.printed('optional entries work');
+  await run.ended;
+  if (run.process.exitCode !== 0) throw new Error(`it ended with ${run.process.exitCode}: ${run.output()}`);
 }
 
 async function runEngineProgram(directory) {
