@@ -3,12 +3,18 @@ import {
   BatchSplitter,
   LocalTransactionState,
   MessageListener,
+  RocketCtx,
+  RocketHeader,
+  RocketMsg,
+  RocketPayload,
+  RocketModule,
   RocketMessage,
   TransactionListener,
   type LocalTransactionListener,
   type MessageBatch,
   type MessageExt,
   type RocketBatchListener,
+  type RocketContext,
   type RocketListener,
   type RocketPullConsumer,
   type RocketReplyListener,
@@ -80,6 +86,33 @@ class Replying implements RocketReplyListener<Order, number> {
     return Promise.resolve(order.orderNo.length);
   }
 }
+
+@MessageListener({
+  topic: ['orders', 'refunds'],
+  consumerGroup: (config) => config.get('GROUP'),
+  concurrency: (config) => Number(config.get('CONCURRENCY')),
+  onInvalidPayload: 'DISCARD',
+})
+class Configured {
+  onMessage(
+    @RocketCtx() context: RocketContext,
+    @RocketHeader('tenant') tenant: string,
+    @RocketPayload() order: Order,
+    @RocketMsg() message: MessageExt,
+  ): unknown {
+    return [context.attempt, tenant, order, message];
+  }
+}
+
+/** Never called: the compiler is who reads it. */
+const wrongOptions = (): unknown => [
+  // @ts-expect-error -- the function must give a number
+  MessageListener({ topic: 'orders', consumerGroup: 'g', concurrency: () => '20' }),
+  // @ts-expect-error -- there is no such choice
+  MessageListener({ topic: 'orders', consumerGroup: 'g', onForbidden: 'DROP' }),
+  // @ts-expect-error -- a template needs a name
+  RocketModule.forFeature({ producer: { group: 'payments' } }),
+];
 
 @TransactionListener({ topic: 'orders' })
 class Transactions implements LocalTransactionListener<Order> {
@@ -212,9 +245,20 @@ async function sends(template: RocketTemplate): Promise<unknown[]> {
 describe('the types of decorators and template', () => {
   it('are checked by the compiler, over these declarations', () => {
     expect(
-      [Full, Replying, Short, Forgetful, Batches, OneByOne, wrongMethods, Transactions, HalfListener, sends].map(
-        ({ name }) => name,
-      ),
-    ).toHaveLength(10);
+      [
+        Full,
+        Replying,
+        Short,
+        Forgetful,
+        Configured,
+        wrongOptions,
+        Batches,
+        OneByOne,
+        wrongMethods,
+        Transactions,
+        HalfListener,
+        sends,
+      ].map(({ name }) => name),
+    ).toHaveLength(12);
   });
 });
