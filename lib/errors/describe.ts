@@ -4,5 +4,10 @@ export function describe(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`;
-  return `a value of type ${Object.prototype.toString.call(value).slice(8, -1)}`;
+  try {
+    return `a value of type ${Object.prototype.toString.call(value).slice(8, -1)}`;
+  } catch {
+    // A revoked proxy does not even tell its type.
+    return 'a value that can not be read';
+  }
 }

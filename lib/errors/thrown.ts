@@ -1,12 +1,24 @@
+/**
+ * A field of whatever was thrown; undefined when it can not be read. Code of others throws: a getter that throws in turn, or a proxy that has been revoked, must not
+ * keep a failure from being dealt with.
+ */
+export function fieldOf(thrown: unknown, name: string): unknown {
+  try {
+    return (thrown as Record<string, unknown> | null | undefined)?.[name];
+  } catch {
+    return undefined;
+  }
+}
+
 /** The text of whatever was thrown: not only errors are. Looks at fields, since an error may come from another realm. */
 export function messageOf(thrown: unknown): string {
-  const message: unknown = (thrown as { message?: unknown } | null | undefined)?.message;
+  const message = fieldOf(thrown, 'message');
   return typeof message === 'string' ? message : describeThrown(thrown);
 }
 
 /** The same with the stack, for a log. */
 export function stackOf(thrown: unknown): string {
-  const stack: unknown = (thrown as { stack?: unknown } | null | undefined)?.stack;
+  const stack = fieldOf(thrown, 'stack');
   return typeof stack === 'string' ? stack : messageOf(thrown);
 }
 

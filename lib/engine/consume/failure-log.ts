@@ -1,4 +1,4 @@
-import { messageOf, stackOf } from '../../errors/thrown.js';
+import { fieldOf, messageOf, stackOf } from '../../errors/thrown.js';
 import { RECONSUME_LATER, type EngineLogger, type StoredRecord } from '../types/index.js';
 import type { FailedDelivery, HeldMessage } from './failure-policy.js';
 
@@ -7,15 +7,20 @@ const MOST_IDS = 8;
 
 /** Thrown by a handler to say that trying again is of no use. Told by its code: the class may come from another copy of the package. */
 export function isNonRetryable(reason: unknown): boolean {
-  return typeof reason === 'object' && reason !== null && 'code' in reason && reason.code === 'NON_RETRYABLE';
+  return fieldOf(reason, 'code') === 'NON_RETRYABLE';
 }
 
 /** What such an error wants the reader of the dead letter to know. Whatever is no string is left out. */
 export function deadLetterPropertiesOf(reason: unknown): Readonly<Record<string, string>> {
   if (!isNonRetryable(reason)) return {};
-  const { properties } = reason as { properties?: unknown };
+  const properties = fieldOf(reason, 'properties');
   if (typeof properties !== 'object' || properties === null) return {};
-  return Object.fromEntries(Object.entries(properties).filter(([, value]) => typeof value === 'string'));
+  try {
+    return Object.fromEntries(Object.entries(properties).filter(([, value]) => typeof value === 'string'));
+  } catch {
+    // They are made up as they are read, and that fails. The dead letter matters more than what it says.
+    return {};
+  }
 }
 
 /** One entry for each failed attempt, of a batch one for all; none when the handler asked for a retry, because then it knows. */

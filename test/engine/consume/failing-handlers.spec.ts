@@ -128,6 +128,41 @@ describe('a message whose concurrent handler fails', () => {
     expect(harness.logger.errors).toEqual([]);
   });
 
+  it.each([
+    ['message', new Error('x')],
+    ['stack', new Error('x')],
+    ['code', new Error('x')],
+    ['properties', new NonRetryableError('x')],
+  ])('is retried or a dead letter also when reading the %s of what was thrown throws', async (field, thrown) => {
+    Object.defineProperty(thrown, field, {
+      get: () => {
+        throw new Error('this can not be read');
+      },
+    });
+    const handlers = {
+      sync: () => {
+        throw thrown;
+      },
+      async: () => Promise.reject(thrown),
+    };
+    for (const [group, handler] of Object.entries(handlers)) {
+      await harness.subscribe(group, { handler, maxReconsumeTimes: 0 });
+    }
+    await harness.send('orders', ['m']);
+    await harness.settle();
+    expect(await harness.bodiesIn('%DLQ%sync')).toEqual(['m']);
+    expect(await harness.bodiesIn('%DLQ%async')).toEqual(['m']);
+  });
+
+  it('is a dead letter also when a revoked proxy was thrown', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    await harness.subscribe('shop', { handler: () => Promise.reject(proxy), maxReconsumeTimes: 0 });
+    await harness.send('orders', ['m']);
+    await harness.settle();
+    expect(await harness.bodiesIn('%DLQ%shop')).toEqual(['m']);
+  });
+
   it('is kept and handled again after 5 s when it can not be stored for a retry', async () => {
     const attempts: [string, number][] = [];
     let isBroken = true;
