@@ -192,6 +192,7 @@ describe('what a listener consumes', () => {
 
   it('can be read from a reader that the module is given', async () => {
     const values = new Map([['TOPIC', 'given']]);
+    // eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as the reader has it
     const config: ConfigReader = { get: <T>(name: string) => values.get(name) as T | undefined };
     expect(await topicIn({ options: { store: memory, consumer: { config } } })).toBe('given group-of-none');
     const rocket = RocketModule.forRootAsync({
@@ -294,6 +295,7 @@ describe('the context of a sender', () => {
   });
 
   it('that does not call the handler is a failed delivery, not a message that is done', async () => {
+    // eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as the carrier has it
     const broken = { capture: () => ({}), run: <T>(): T => undefined as T };
     const options = { store: memory, producer: { context: broken } };
     const app = await startApp({ options, providers: [OrderListener] });
