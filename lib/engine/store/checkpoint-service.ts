@@ -5,6 +5,7 @@ import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { KeyIndex } from './key-index.js';
+import type { QueueList } from './queue-list.js';
 
 /** After this many records, or entries of the key index, the checkpoint comes before its time: bounds what is only in memory. */
 const EARLY_FLUSH_RECORDS = 100_000;
@@ -22,6 +23,7 @@ export class CheckpointService {
   readonly #intervalMs: number;
   readonly #environment: CheckpointEnvironment;
   readonly #queues: ConsumeQueueSet;
+  readonly #queueList: QueueList;
   readonly #keyIndex: KeyIndex | undefined;
   readonly #dispatcher: Dispatcher;
   #log: CommitLog | undefined;
@@ -36,6 +38,7 @@ export class CheckpointService {
     intervalMs: number,
     environment: CheckpointEnvironment,
     queues: ConsumeQueueSet,
+    queueList: QueueList,
     keyIndex: KeyIndex | undefined,
     dispatcher: Dispatcher,
     end: { offset: number; storeTimestampMs: number },
@@ -44,6 +47,7 @@ export class CheckpointService {
     this.#intervalMs = intervalMs;
     this.#environment = environment;
     this.#queues = queues;
+    this.#queueList = queueList;
     this.#keyIndex = keyIndex;
     this.#dispatcher = dispatcher;
     this.#written = { offset: -1, storeTimestampMs: end.storeTimestampMs };
@@ -65,7 +69,10 @@ export class CheckpointService {
     this.#timer?.cancel();
     while (this.#running !== undefined) await this.#running;
     await this.#write();
-    if (this.#log?.hasFailed === false) await this.#keyIndex?.close();
+    if (this.#log?.hasFailed !== false) return;
+    await this.#keyIndex?.close();
+    // Queues may have gone since the checkpoint.
+    await this.#queueList.write(this.#written.offset, this.#queueList.ranges());
   }
 
   /** Does `work` while no checkpoint is being written. */
@@ -124,6 +131,7 @@ export class CheckpointService {
     const offset = log.visibleOffset;
     if (offset === this.#written.offset) return;
     const index = this.#keyIndex?.state();
+    const ranges = this.#queueList.ranges();
     const storeTimestampMs = Math.max(this.#dispatcher.lastStoreTimestampMs, this.#written.storeTimestampMs);
     this.#recordsSince = 0;
     await log.syncWritten();
@@ -139,5 +147,6 @@ export class CheckpointService {
     });
     this.#written = { offset, storeTimestampMs };
     if (index !== undefined) await this.#keyIndex?.confirm(index);
+    await this.#queueList.write(offset, ranges);
   }
 }

@@ -16,6 +16,7 @@ export class ConsumeQueueSet {
   readonly #fileSystem: FileSystem;
   readonly #pool: FilePool;
   readonly #topics = new Map<string, (ConsumeQueue | undefined)[]>();
+  #hasGap = false;
 
   /** @param entriesPerFile RocketMQ: `mappedFileSizeConsumeQueue` / 20 */
   constructor(directory: string, entriesPerFile: number, fileSystem: FileSystem, pool: FilePool) {
@@ -71,10 +72,16 @@ export class ConsumeQueueSet {
     });
   }
 
+  /** A queue lacks a file between two others. */
+  get hasGap(): boolean {
+    return this.#hasGap;
+  }
+
   /** Forgets all entries, in memory and on disk; they are made again from the log. */
   async clear(): Promise<void> {
+    await inParallel(this.all(), (queue) => queue.remove());
     this.#topics.clear();
-    await this.load(0, true);
+    this.#hasGap = false;
   }
 
   /** Brings all entries to the disk. */
@@ -108,6 +115,7 @@ export class ConsumeQueueSet {
   async #load(topic: string, queueId: number, trustedOffset: number, clear: boolean): Promise<ConsumeQueue> {
     const files = this.#files(topic, queueId);
     await files.load(clear);
+    if (files.firstGap !== undefined) this.#hasGap = true;
     const minIndex = files.firstOffset / QUEUE_ENTRY_BYTES;
     const maxIndex = await findEnd(files, trustedOffset);
     const endOffset = maxIndex * QUEUE_ENTRY_BYTES;

@@ -91,6 +91,12 @@ export class ConsumeQueue implements QueueNumbers {
     if (this.#nextNumber <= index) this.#nextNumber = index + 1;
   }
 
+  /** The file of an entry, and its place in there: for errors. */
+  placeOf(index: number): { readonly file: string; readonly offset: number } {
+    const offset = index * QUEUE_ENTRY_BYTES;
+    return { file: this.#files.path(offset), offset: offset % this.#files.fileSizeBytes };
+  }
+
   /** The ring, if it holds the entry: hot readers take the numbers from it without an object per entry. */
   ringWith(index: number): EntryRing | undefined {
     return index >= this.#ring.firstIndex && index < this.#ring.endIndex ? this.#ring : undefined;

@@ -1,5 +1,6 @@
 import { StoreCorruptError } from '../../errors/index.js';
 import { checkRecord } from './record-checker.js';
+import { MAGIC_V1, MAGIC_V2, readInt64, RecordField } from './record-format.js';
 import type { SegmentFiles } from './segment-files.js';
 
 /** A stretch of the log that was read from the disk. */
@@ -53,10 +54,18 @@ export class LogReader {
     return undefined;
   }
 
-  /** What the first bytes at `offset` say is the size of the record there; undefined where the files do not reach. */
-  async readSize(offset: number): Promise<number | undefined> {
-    const head = Buffer.alloc(4);
-    return (await this.#segments.read(head, offset)) < head.length ? undefined : head.readInt32BE(0);
+  /** Size of the record at `offset`, as it says itself; undefined where no record begins. */
+  async sizeOfRecord(offset: number): Promise<number | undefined> {
+    const head = Buffer.alloc(RecordField.SYS_FLAG);
+    if ((await this.#segments.read(head, offset)) < head.length) return undefined;
+    const magic = head.readInt32BE(RecordField.MAGIC);
+    const isRecord = magic === MAGIC_V1 || magic === MAGIC_V2;
+    return isRecord && readInt64(head, RecordField.PHYSICAL_OFFSET) === offset ? head.readInt32BE(0) : undefined;
+  }
+
+  /** True for what retention has removed. */
+  isBeforeLog(offset: number): boolean {
+    return offset >= 0 && offset < this.#segments.firstOffset;
   }
 
   /** Forgets what it holds: the files have been cut. */

@@ -1,4 +1,4 @@
-import { MessageTooLargeError, TopicBusyError } from '../../errors/index.js';
+import { MessageTooLargeError, StoreCorruptError, TopicBusyError } from '../../errors/index.js';
 import type {
   AppendedRecord,
   AppendWaiter,
@@ -100,10 +100,9 @@ export class LogMessageStore implements MessageStore {
   async offsetByTime(topic: string, queueId: number, timestampMs: number): Promise<number> {
     const queue = this.#parts.queues.get(topic, queueId);
     if (queue === undefined) return 0;
-    return queue.search(async ({ physicalOffset, sizeBytes }) => {
-      const record = await this.#readRecordBytes(physicalOffset, sizeBytes);
-      if (record === undefined) return false;
-      return new StoredMessage(record.bytes, record.at, '').storeTimestamp >= timestampMs;
+    return queue.search(async (entry) => {
+      const record = await this.#readEntry(queue, entry);
+      return record !== undefined && record.storeTimestamp >= timestampMs;
     });
   }
 
@@ -154,21 +153,50 @@ export class LogMessageStore implements MessageStore {
     while (gathering.wantsMore()) {
       const entries = await queue.entries(gathering.nextOffset, gathering.rest());
       if (entries.length === 0) break;
-      for (const { physicalOffset, sizeBytes, tagsCode } of entries) {
+      for (const entry of entries) {
         if (!gathering.wantsMore()) break;
-        if (gathering.skips(tagsCode)) continue;
-        if (sizeBytes === FILLER_ENTRY_SIZE) {
+        if (gathering.skips(entry.tagsCode)) continue;
+        if (entry.sizeBytes === FILLER_ENTRY_SIZE) {
           gathering.skipRemoved();
           continue;
         }
-        if (!gathering.hasRoomFor(sizeBytes)) return gathering.toBatch();
-        const record =
-          this.#findRecord(physicalOffset, sizeBytes) ?? (await this.#readRecordBytes(physicalOffset, sizeBytes));
+        if (!gathering.hasRoomFor(entry.sizeBytes)) return gathering.toBatch();
+        const record = await this.#readEntry(queue, entry);
         if (record === undefined) gathering.skipRemoved();
-        else gathering.take(new StoredMessage(record.bytes, record.at, this.#parts.brokerName));
+        else gathering.take(record);
       }
     }
     return gathering.toBatch();
+  }
+
+  /**
+   * The message that an entry of a queue leads to; undefined when retention has removed it.
+   *
+   * @throws StoreCorruptError the record or the entry is damaged. An entry has no checksum: what it leads to must be of this queue, or nobody may see it.
+   */
+  async #readEntry(queue: ConsumeQueue, entry: QueueEntry): Promise<StoredMessage | undefined> {
+    const { queueOffset, physicalOffset } = entry;
+    const record = await this.#bytesOfEntry(queue, entry);
+    if (record === undefined && this.#parts.reader.isBeforeLog(physicalOffset)) return undefined;
+    const message = record && new StoredMessage(record.bytes, record.at, this.#parts.brokerName);
+    if (message !== undefined && isAt(message, queue, queueOffset)) return message;
+    const found = message === undefined ? 'behind the end of the log' : 'to a message of another place';
+    const reason = `entry ${queueOffset} leads ${found}; without the directory "consumequeue" the next opening makes all queues again`;
+    throw new StoreCorruptError({ ...queue.placeOf(queueOffset), reason });
+  }
+
+  async #bytesOfEntry(queue: ConsumeQueue, entry: QueueEntry): Promise<RecordBytes | undefined> {
+    const { queueOffset, physicalOffset, sizeBytes } = entry;
+    try {
+      return this.#findRecord(physicalOffset, sizeBytes) ?? (await this.#readRecordBytes(physicalOffset, sizeBytes));
+    } catch (error) {
+      if (!(error instanceof StoreCorruptError)) throw error;
+      // Either of the two may be the damaged one.
+      const { file, offset } = queue.placeOf(queueOffset);
+      const fields = error.fields as { file: string; offset: number; reason: string };
+      const reason = `${fields.reason} (entry ${queueOffset} leads there, at byte ${offset} of "${file}")`;
+      throw new StoreCorruptError({ ...fields, reason }, error);
+    }
   }
 
   #findRecord(physicalOffset: number, sizeBytes: number): RecordBytes | undefined {
@@ -192,7 +220,7 @@ export class LogMessageStore implements MessageStore {
     const block = tail.find(physicalOffset);
     const sizeBytes =
       block === undefined
-        ? await reader.readSize(physicalOffset)
+        ? await reader.sizeOfRecord(physicalOffset)
         : block.bytes.readInt32BE(physicalOffset - block.startOffset + RecordField.TOTAL_SIZE);
     return sizeBytes !== undefined && sizeBytes >= MIN_RECORD_BYTES ? sizeBytes : undefined;
   }
@@ -278,4 +306,10 @@ function tooLargeError(draft: RecordDraft): MessageTooLargeError | undefined {
   const limitBytes = MAX_RECORD_BYTES - MAX_PROPERTIES_BYTES - MIN_RECORD_BYTES - 512;
   if (draft.body.length <= limitBytes) return undefined;
   return new MessageTooLargeError({ field: 'body', sizeBytes: draft.body.length, limitBytes });
+}
+
+/** Queues of light messages (`%LMQ%`) lead to messages of other topics. */
+function isAt(message: StoredMessage, { topic, queueId }: ConsumeQueue, queueOffset: number): boolean {
+  if (topic.startsWith('%LMQ%')) return true;
+  return message.queueOffset === queueOffset && message.queueId === queueId && message.storedTopic === topic;
 }

@@ -1,4 +1,4 @@
-import { StoreCloseFailedError } from '../../errors/index.js';
+import { StoreCloseFailedError, StoreCorruptError } from '../../errors/index.js';
 import { messageOf } from '../../errors/thrown.js';
 import type {
   Activity,
@@ -27,6 +27,7 @@ import { LogReader } from './log-reader.js';
 import { scanLog, type ScanLimits } from './log-scan.js';
 import { LogTail } from './log-tail.js';
 import { LogMessageStore } from './message-store.js';
+import { QueueList } from './queue-list.js';
 import { RecordEncoder } from './record-encoder.js';
 import { chooseScanStart, recoverLog } from './recovery.js';
 import { Retention, type RetentionOptions } from './retention.js';
@@ -165,12 +166,21 @@ async function openOwnedStore(
   const groups = new SubscriptionGroupConfigTable(clock);
 
   await segments.load(!owner.wasClosedCleanly);
+  const { firstGap } = segments;
+  if (firstGap !== undefined) {
+    const reason = 'the file is missing, though those before and behind it are there';
+    throw new StoreCorruptError({ file: segments.path(firstGap), offset: 0, reason });
+  }
   const checkpoint = await readCheckpoint(fileSystem, paths.checkpoint);
   const queuesAreMissing = await queues.isEmptyOnDisk();
   const scanStart = await chooseScanStart(segments, checkpoint, queuesAreMissing);
   await owner.markOpen(options.processId);
   await deletedTopics.open(config, segments.firstOffset);
   await queues.load(scanStart, !owner.wasClosedCleanly);
+  const queueList = new QueueList(queues);
+  await queueList.open(config);
+  const isExpected = (topic: string): boolean => !deletedTopics.isClosed(topic);
+  const incomplete = await queueList.firstIncomplete(scanStart, segments.firstOffset, isExpected);
   const { keyIndex, missingFrom } = await openKeyIndex(options, {
     directory: paths.index,
     fileSystem,
@@ -209,15 +219,17 @@ async function openOwnedStore(
     (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
     limits,
   );
-  const hasGap = dispatcher.foundGap && scanStart > segments.firstOffset;
+  // The last: another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
+  const hasGap =
+    queues.hasGap || incomplete !== undefined || (dispatcher.foundGap && scanStart > segments.firstOffset);
   if (queuesAreMissing || hasGap) {
     // Until all queues are on the disk, no checkpoint may say that they are: a crash in between would leave some of them short for good.
     await writeCheckpoint(fileSystem, paths.checkpoint, withoutQueues(checkpoint));
   }
   if (hasGap) {
-    // Another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
+    const where = incomplete === undefined ? 'consume queues' : incomplete;
     logger.warn(
-      `Entries are missing in consume queues: they are made again from ${endOffset - segments.firstOffset} bytes of the log`,
+      `Entries are missing in ${where}: all queues are made again from ${endOffset - segments.firstOffset} bytes of the log`,
     );
     await queues.clear();
     await scanLog(
@@ -249,6 +261,7 @@ async function openOwnedStore(
     options.checkpointIntervalMs,
     environment,
     queues,
+    queueList,
     keyIndex,
     dispatcher,
     end,
@@ -282,7 +295,7 @@ async function openOwnedStore(
       let clean = false;
       try {
         // Offsets and tables are worth writing also when the log is not, and the other way round.
-        await closeAll([removal, retention, log, config, checkpoints]);
+        await closeAll([removal, retention, log, checkpoints, config]);
         clean = !log.hasFailed;
       } finally {
         await Promise.allSettled([logFiles.close(), queueFiles.close()]);

@@ -130,9 +130,9 @@ async function makeDurable(segments: SegmentFiles, fromOffset: number, endOffset
  */
 async function cutTornTail(segments: SegmentFiles, end: ScanEnd, environment: RecoveryEnvironment): Promise<void> {
   const { fileSystem, logger, brokenDirectory, nowMs } = environment;
+  const path = `${brokenDirectory}/${offsetFileName(end.offset)}-${nowMs}.broken`;
   const tornBytes = await copyTail(segments, end.offset, async (block, position) => {
     await makeDurableDirectory(fileSystem, brokenDirectory);
-    const path = `${brokenDirectory}/${offsetFileName(end.offset)}-${nowMs}.broken`;
     const copy = await fileSystem.open(path, 'create');
     try {
       await copy.write(block, position);
@@ -145,7 +145,7 @@ async function cutTornTail(segments: SegmentFiles, end: ScanEnd, environment: Re
   await fileSystem.syncDirectory(brokenDirectory);
   logger.warn(
     `The log ended in a torn write at ${segments.path(end.offset)}, byte ${end.offset % segments.fileSizeBytes} (${end.reason ?? 'no record'}): ` +
-      `${tornBytes} bytes that were never acknowledged were moved to "${brokenDirectory}"`,
+      `${tornBytes} bytes were cut off; they are kept in "${path}"`,
   );
   await segments.clearFrom(end.offset);
 }

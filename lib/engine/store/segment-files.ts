@@ -70,6 +70,15 @@ export class SegmentFiles {
     return last === undefined ? 0 : last + this.fileSizeBytes;
   }
 
+  /** Start of the first file that is missing between two others. */
+  get firstGap(): number | undefined {
+    const before = this.#starts.find(
+      (start, index) =>
+        (this.#starts[index + 1] ?? Infinity) > start + this.fileSizeBytes && index < this.#starts.length - 1,
+    );
+    return before === undefined ? undefined : before + this.fileSizeBytes;
+  }
+
   startOf(offset: number): number {
     return offset - (offset % this.fileSizeBytes);
   }
