@@ -23,6 +23,14 @@ export class StoreFormatError extends defineError<{ file: string; expected: stri
     `The store file "${file}" does not fit: expected ${expected}, found ${found}.`,
 }) {}
 
+export class StoreVersionError extends defineError<{ file: string; offset: number; found: string }>({
+  code: 'STORE_VERSION',
+  meaning: 'The commit log holds a record of a version that is not known here. The store is left as it is.',
+  remedy: 'Open the store with the version that wrote it, or a later one.',
+  message: ({ file, offset, found }) =>
+    `The store file "${file}" holds a record of a newer version at byte ${offset}: ${found}.`,
+}) {}
+
 export class StoreUnusableError extends defineError<{ path: string; reason: string }>({
   code: 'STORE_UNUSABLE',
   meaning: 'The store directory cannot be made, read or written.',

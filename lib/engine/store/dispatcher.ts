@@ -6,6 +6,15 @@ import type { KeyIndex } from './key-index.js';
 import { StoredMessage } from './stored-message.js';
 import type { TagsCodes } from './tags-code.js';
 
+/** A record whose number in its queue is not the next one. */
+export interface QueueGap {
+  readonly topic: string;
+  readonly queueId: number;
+  readonly expected: number;
+  readonly queueOffset: number;
+  readonly physicalOffset: number;
+}
+
 /**
  * Carries each record of the log, once and in order, to what is derived from it: its consume queue, the key index, and those who wait for it. Live records come
  * from memory, those of a recovery from the disk; both end up in the same place.
@@ -18,6 +27,7 @@ export class Dispatcher {
   readonly #listeners = new Map<string, readonly ArrivalListener[]>();
   #lastStoreTimestampMs = 0;
   #foundGap = false;
+  #firstGap: QueueGap | undefined;
 
   constructor(
     queues: ConsumeQueueSet,
@@ -39,6 +49,17 @@ export class Dispatcher {
   /** True when a recovered record was not the next one of its queue: the queue's files lack entries. */
   get foundGap(): boolean {
     return this.#foundGap;
+  }
+
+  /** The first record that did not follow the one before it in its queue, though that was there. After a scan of the whole log it is damaged, or the one before. */
+  get firstGap(): QueueGap | undefined {
+    return this.#firstGap;
+  }
+
+  /** The queues are about to be made again, from the first record on. */
+  forgetGaps(): void {
+    this.#foundGap = false;
+    this.#firstGap = undefined;
   }
 
   onArrival(topic: string, listener: ArrivalListener): () => void {
@@ -93,7 +114,12 @@ export class Dispatcher {
     const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
     const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
     const queue = this.#queues.getOrCreate(storedTopic, queueId);
-    if (queueOffset > queue.maxIndex) this.#foundGap = true;
+    if (queueOffset > queue.maxIndex) {
+      this.#foundGap = true;
+      const { minIndex, maxIndex } = queue;
+      if (maxIndex > minIndex)
+        this.#firstGap ??= { topic: storedTopic, queueId, expected: maxIndex, queueOffset, physicalOffset };
+    }
     queue.add(queueOffset, physicalOffset, sizeBytes, tagsCode);
   }
 

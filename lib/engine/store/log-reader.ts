@@ -63,6 +63,11 @@ export class LogReader {
     return isRecord && readInt64(head, RecordField.PHYSICAL_OFFSET) === offset ? head.readInt32BE(0) : undefined;
   }
 
+  /** The file of an offset, and the place in there: for errors. */
+  placeOf(offset: number): { readonly file: string; readonly offset: number } {
+    return { file: this.#segments.path(offset), offset: offset % this.#segments.fileSizeBytes };
+  }
+
   /** True for what retention has removed. */
   isBeforeLog(offset: number): boolean {
     return offset >= 0 && offset < this.#segments.firstOffset;

@@ -9,6 +9,8 @@ export interface ScanEnd {
   readonly offset: number;
   /** Undefined: nothing was ever written there. Else: what is wrong with the bytes there. */
   readonly reason: string | undefined;
+  /** What stands there may be a record of a version that is not known here. */
+  readonly isNewer?: boolean | undefined;
 }
 
 export interface ScanLimits {
@@ -45,7 +47,7 @@ export async function scanLog(
         continue;
       }
       if (check.kind === 'empty') return { offset, reason: undefined };
-      if (check.kind === 'invalid') return { offset, reason: check.reason };
+      if (check.kind === 'invalid') return { offset, reason: check.reason, isNewer: check.isNewer };
       if (check.kind === 'blank') {
         offset = segmentEnd;
       } else if (at === 0) {

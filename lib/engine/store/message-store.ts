@@ -180,9 +180,12 @@ export class LogMessageStore implements MessageStore {
     if (record === undefined && this.#parts.reader.isBeforeLog(physicalOffset)) return undefined;
     const message = record && new StoredMessage(record.bytes, record.at, this.#parts.brokerName);
     if (message !== undefined && isAt(message, queue, queueOffset)) return message;
-    const found = message === undefined ? 'behind the end of the log' : 'to a message of another place';
-    const reason = `entry ${queueOffset} leads ${found}; without the directory "consumequeue" the next opening makes all queues again`;
-    throw new StoreCorruptError({ ...queue.placeOf(queueOffset), reason });
+    const { file, offset } = this.#parts.reader.placeOf(physicalOffset);
+    const found =
+      message === undefined
+        ? 'to where the log has nothing'
+        : `to a message that says it is of another place, at byte ${offset} of "${file}"`;
+    throw new StoreCorruptError({ ...queue.placeOf(queueOffset), reason: `entry ${queueOffset} leads ${found}` });
   }
 
   async #bytesOfEntry(queue: ConsumeQueue, entry: QueueEntry): Promise<RecordBytes | undefined> {

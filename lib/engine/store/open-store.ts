@@ -18,7 +18,7 @@ import { ConfigDirectory } from './config-directory.js';
 import { ConsumeQueueSet } from './consume-queue-set.js';
 import { DeletedTopics } from './deleted-topics.js';
 import { DiskWatch } from './disk-watch.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher, type QueueGap } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
 import { whenNothingIsOnItsWay } from './in-flight.js';
@@ -219,6 +219,7 @@ async function openOwnedStore(
     (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
     limits,
   );
+  let isWholeScan = scanStart <= segments.firstOffset;
   // The last: another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
   const hasGap =
     queues.hasGap || incomplete !== undefined || (dispatcher.foundGap && scanStart > segments.firstOffset);
@@ -232,6 +233,8 @@ async function openOwnedStore(
       `Entries are missing in ${where}: all queues are made again from ${endOffset - segments.firstOffset} bytes of the log`,
     );
     await queues.clear();
+    dispatcher.forgetGaps();
+    isWholeScan = true;
     await scanLog(
       segments,
       segments.firstOffset,
@@ -239,6 +242,7 @@ async function openOwnedStore(
       { ...limits, untilOffset: endOffset },
     );
   }
+  if (isWholeScan && dispatcher.firstGap !== undefined) throw gapError(dispatcher.firstGap, segments);
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
     logger.log(
@@ -336,6 +340,14 @@ async function openOwnedStore(
     }),
     close: () => (closing ??= close()),
   };
+}
+
+function gapError({ topic, queueId, expected, queueOffset, physicalOffset }: QueueGap, segments: SegmentFiles): Error {
+  return new StoreCorruptError({
+    file: segments.path(physicalOffset),
+    offset: physicalOffset % segments.fileSizeBytes,
+    reason: `the record says that it is message ${queueOffset} of queue ${queueId} of topic "${topic}", where ${expected} is the next one`,
+  });
 }
 
 /** A topic whose queues are there but whose entry was lost in a crash is made again, so that its messages can be reached. */

@@ -21,7 +21,8 @@ export type RecordCheck =
   | { readonly kind: 'empty' }
   /** The block ends within the record. */
   | { readonly kind: 'more'; readonly sizeBytes: number }
-  | { readonly kind: 'invalid'; readonly reason: string };
+  /** `isNewer`: it may be a record, of a version that is not known here. */
+  | { readonly kind: 'invalid'; readonly reason: string; readonly isNewer?: boolean };
 
 /**
  * Looks at the bytes from `at` to `end` as recovery does (`CommitLog.checkMessageAndReturnSize`). Stricter than RocketMQ in one thing:
@@ -43,7 +44,10 @@ export function checkRecord(
   const magic = bytes.readInt32BE(at + RecordField.MAGIC);
   if (magic === MAGIC_BLANK) return { kind: 'blank' };
   if (magic === 0 && sizeBytes === 0) return { kind: 'empty' };
-  if (magic !== MAGIC_V1 && magic !== MAGIC_V2) return invalid(`unknown magic 0x${(magic >>> 0).toString(16)}`);
+  if (magic !== MAGIC_V1 && magic !== MAGIC_V2) {
+    const reason = `unknown magic 0x${(magic >>> 0).toString(16)}`;
+    return { kind: 'invalid', reason, isNewer: isOfNewerVersion(bytes, at, end, physicalOffset) };
+  }
   if (sizeBytes < MIN_RECORD_BYTES || sizeBytes > segmentRestBytes)
     return invalid(`impossible record size ${sizeBytes}`);
   if (end - at < sizeBytes) return { kind: 'more', sizeBytes };
@@ -76,6 +80,12 @@ export function checkRecord(
     return invalid('body checksum does not match');
   }
   return { kind: 'record', sizeBytes };
+}
+
+/** Versions differ in the last byte of their magic. What names its own place like a record is no garbage of a torn write. */
+function isOfNewerVersion(bytes: Buffer, at: number, end: number, physicalOffset: number): boolean {
+  if (end - at < RecordField.SYS_FLAG || bytes.readInt32BE(at + RecordField.MAGIC) >> 8 !== MAGIC_V1 >> 8) return false;
+  return readInt64(bytes, at + RecordField.PHYSICAL_OFFSET) === physicalOffset;
 }
 
 /**

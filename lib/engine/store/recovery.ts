@@ -1,4 +1,4 @@
-import { StoreCorruptError } from '../../errors/index.js';
+import { StoreCorruptError, StoreVersionError } from '../../errors/index.js';
 import type { EngineLogger, FileSystem } from '../types/index.js';
 import { trustedTimestampMs, type CheckpointState } from './checkpoint.js';
 import { makeDurableDirectory } from './durable-directory.js';
@@ -49,6 +49,7 @@ export async function chooseScanStart(
  * Reads the log from `scanStart` to its end, and sees to it that nothing stands behind the end. What a crash tore is kept aside first.
  *
  * @throws StoreCorruptError what is broken cannot be the torn end of the last write
+ * @throws StoreVersionError a newer version wrote here; nothing is cut off
  */
 export async function recoverLog(
   segments: SegmentFiles,
@@ -59,9 +60,12 @@ export async function recoverLog(
   limits?: ScanLimits,
 ): Promise<number> {
   const end = await scanLog(segments, scanStart, onRecord, limits);
-  const laterData = await lastSegmentWithRecord(segments, end.offset);
-  const lastWriteReached = laterData === undefined || laterData === nextStart(segments, end.offset);
-  if (end.offset < checkpoint.confirmPhyOffset || !lastWriteReached) {
+  if (end.isNewer === true) {
+    const fileOffset = end.offset % segments.fileSizeBytes;
+    throw new StoreVersionError({ file: segments.path(end.offset), offset: fileOffset, found: end.reason ?? '' });
+  }
+  // A file is synced before the next one is begun, so no crash leaves a hole before a record.
+  if (end.offset < checkpoint.confirmPhyOffset || (await hasLaterRecord(segments, end.offset))) {
     throw new StoreCorruptError({
       file: segments.path(end.offset),
       offset: end.offset % segments.fileSizeBytes,
@@ -93,13 +97,12 @@ function nextStart(segments: SegmentFiles, offset: number): number {
   return segments.startOf(offset) + segments.fileSizeBytes;
 }
 
-/** Start of the last segment file behind the one of `offset` that begins with a record. */
-async function lastSegmentWithRecord(segments: SegmentFiles, offset: number): Promise<number | undefined> {
-  for (const start of segments.starts.toReversed()) {
-    if (start < nextStart(segments, offset) || start === offset) return undefined;
-    if ((await firstStoreTimestamp(segments, start)) !== undefined) return start;
+/** A segment file behind the one of `offset` begins with a record. */
+async function hasLaterRecord(segments: SegmentFiles, offset: number): Promise<boolean> {
+  for (const start of segments.starts.filter((s) => s >= nextStart(segments, offset))) {
+    if ((await firstStoreTimestamp(segments, start)) !== undefined) return true;
   }
-  return undefined;
+  return false;
 }
 
 const COPY_BYTES = 1024 * 1024;

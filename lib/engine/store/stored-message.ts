@@ -1,6 +1,6 @@
 import { inflateSync } from 'node:zlib';
 
-import { CompressionUnsupportedError } from '../../errors/index.js';
+import { CompressionUnsupportedError, StoreCorruptError } from '../../errors/index.js';
 import { Property, RETRY_TOPIC_PREFIX, SysFlag, type StoredRecord } from '../types/index.js';
 import { findProperty, parseProperties, type MessageProperties } from './message-properties.js';
 import { IPV4_HOST_BYTES, IPV6_HOST_BYTES, MAGIC_V2, readInt64, RecordField } from './record-format.js';
@@ -181,7 +181,13 @@ export class StoredMessage implements StoredRecord {
     if (type === LZ4 || type === ZSTD) {
       throw new CompressionUnsupportedError({ msgId: this.msgId, type: type === LZ4 ? 'LZ4' : 'ZSTD' });
     }
-    return inflateSync(this.storedBody);
+    try {
+      return inflateSync(this.storedBody);
+    } catch (error) {
+      // The body's checksum is right, so the flag that says that it is compressed is not.
+      const reason = 'the body of the record that begins there is marked as compressed, and is not';
+      throw new StoreCorruptError({ file: 'commitlog', offset: this.commitLogOffset, reason }, error);
+    }
   }
 
   get #storeHostBytes(): Buffer {
