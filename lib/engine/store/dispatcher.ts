@@ -1,16 +1,17 @@
 import { Property, SysFlag, type ArrivalListener } from '../types/index.js';
 import type { PendingRecord } from './commit-log.js';
+import type { ConsumeQueue } from './consume-queue.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
 import type { KeyIndex } from './key-index.js';
 import { StoredMessage } from './stored-message.js';
 import type { TagsCodes } from './tags-code.js';
 
-/** A record whose number in its queue is not the next one. */
-export interface QueueGap {
+/** A record whose number in its queue is not above the one before it. */
+export interface QueueDisorder {
   readonly topic: string;
   readonly queueId: number;
-  readonly expected: number;
+  readonly last: number;
   readonly queueOffset: number;
   readonly physicalOffset: number;
 }
@@ -27,7 +28,9 @@ export class Dispatcher {
   readonly #listeners = new Map<string, readonly ArrivalListener[]>();
   #lastStoreTimestampMs = 0;
   #foundGap = false;
-  #firstGap: QueueGap | undefined;
+  #firstDisorder: QueueDisorder | undefined;
+  /** Of the recovered records. */
+  readonly #lastNumbers = new Map<ConsumeQueue, number>();
 
   constructor(
     queues: ConsumeQueueSet,
@@ -51,15 +54,16 @@ export class Dispatcher {
     return this.#foundGap;
   }
 
-  /** The first record that did not follow the one before it in its queue, though that was there. After a scan of the whole log it is damaged, or the one before. */
-  get firstGap(): QueueGap | undefined {
-    return this.#firstGap;
+  /** The first recovered record that can not be where it lies: it is damaged, or the one before it in its queue. */
+  get firstDisorder(): QueueDisorder | undefined {
+    return this.#firstDisorder;
   }
 
   /** The queues are about to be made again, from the first record on. */
-  forgetGaps(): void {
+  beginAnew(): void {
     this.#foundGap = false;
-    this.#firstGap = undefined;
+    this.#firstDisorder = undefined;
+    this.#lastNumbers.clear();
   }
 
   onArrival(topic: string, listener: ArrivalListener): () => void {
@@ -114,12 +118,13 @@ export class Dispatcher {
     const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
     const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
     const queue = this.#queues.getOrCreate(storedTopic, queueId);
-    if (queueOffset > queue.maxIndex) {
-      this.#foundGap = true;
-      const { minIndex, maxIndex } = queue;
-      if (maxIndex > minIndex)
-        this.#firstGap ??= { topic: storedTopic, queueId, expected: maxIndex, queueOffset, physicalOffset };
+    if (queueOffset > queue.maxIndex) this.#foundGap = true;
+    // Numbers only grow; a repair leaves some out, and a topic that was deleted and made again begins anew.
+    const last = this.#lastNumbers.get(queue) ?? -1;
+    if (queueOffset <= last && queueOffset > 0) {
+      this.#firstDisorder ??= { topic: storedTopic, queueId, last, queueOffset, physicalOffset };
     }
+    this.#lastNumbers.set(queue, queueOffset);
     queue.add(queueOffset, physicalOffset, sizeBytes, tagsCode);
   }
 

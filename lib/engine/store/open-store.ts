@@ -18,7 +18,7 @@ import { ConfigDirectory } from './config-directory.js';
 import { ConsumeQueueSet } from './consume-queue-set.js';
 import { DeletedTopics } from './deleted-topics.js';
 import { DiskWatch } from './disk-watch.js';
-import { Dispatcher, type QueueGap } from './dispatcher.js';
+import { Dispatcher, type QueueDisorder } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
 import { whenNothingIsOnItsWay } from './in-flight.js';
@@ -219,7 +219,6 @@ async function openOwnedStore(
     (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
     limits,
   );
-  let isWholeScan = scanStart <= segments.firstOffset;
   // The last: another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
   const hasGap =
     queues.hasGap || incomplete !== undefined || (dispatcher.foundGap && scanStart > segments.firstOffset);
@@ -233,8 +232,7 @@ async function openOwnedStore(
       `Entries are missing in ${where}: all queues are made again from ${endOffset - segments.firstOffset} bytes of the log`,
     );
     await queues.clear();
-    dispatcher.forgetGaps();
-    isWholeScan = true;
+    dispatcher.beginAnew();
     await scanLog(
       segments,
       segments.firstOffset,
@@ -242,7 +240,7 @@ async function openOwnedStore(
       { ...limits, untilOffset: endOffset },
     );
   }
-  if (isWholeScan && dispatcher.firstGap !== undefined) throw gapError(dispatcher.firstGap, segments);
+  if (dispatcher.firstDisorder !== undefined) throw disorderError(dispatcher.firstDisorder, segments);
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
     logger.log(
@@ -342,11 +340,12 @@ async function openOwnedStore(
   };
 }
 
-function gapError({ topic, queueId, expected, queueOffset, physicalOffset }: QueueGap, segments: SegmentFiles): Error {
+function disorderError(disorder: QueueDisorder, segments: SegmentFiles): StoreCorruptError {
+  const { topic, queueId, last, queueOffset, physicalOffset } = disorder;
   return new StoreCorruptError({
     file: segments.path(physicalOffset),
     offset: physicalOffset % segments.fileSizeBytes,
-    reason: `the record says that it is message ${queueOffset} of queue ${queueId} of topic "${topic}", where ${expected} is the next one`,
+    reason: `the record says that it is message ${queueOffset} of queue ${queueId} of topic "${topic}", behind message ${last}`,
   });
 }
 

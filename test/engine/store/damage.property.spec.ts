@@ -81,15 +81,17 @@ describe('a store of which one bit is wrong', () => {
           if (scans) await copy.remove(`${STORE}/checkpoint`);
           const end = await openAndTell(copy);
           if ('told' in end) {
-            // RocketMQ's checksum covers the body; a bit of the other fields can be wrong unseen, but never what a message is and where.
-            expect(end.told).toEqual(whole);
+            // RocketMQ's checksum covers the body alone. A record that says that it is of another topic can't be told from a right one when all is read again.
+            const missing = whole.filter((one) => !end.told.includes(one));
+            expect(missing.length).toBeLessThanOrEqual(scans ? 1 : 0);
+            expect(end.told.filter((one) => !whole.includes(one))).toEqual([]);
             return;
           }
           const text = textOf(end.error);
           // Each record is a view of its own and knows no file. A wrong number shows at the next message of the queue, which may lie in the next file.
-          if (!text.includes('is the next one') && !text.includes('compressed')) expect(text).toContain(path);
+          if (!text.includes('behind message') && !text.includes('compressed')) expect(text).toContain(path);
           const { file, offset } = (end.error as RocketError<{ file: string; offset: number }>).fields;
-          if (file === path && !text.includes('is the next one')) expect(offset).toBeLessThanOrEqual(bit >> 3);
+          if (file === path && !text.includes('behind message')) expect(offset).toBeLessThanOrEqual(bit >> 3);
         }),
         { numRuns: 250 },
       );
