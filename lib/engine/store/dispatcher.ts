@@ -4,8 +4,12 @@ import type { ConsumeQueue } from './consume-queue.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
 import type { KeyIndex } from './key-index.js';
+import { MIN_RECORD_BYTES } from './record-format.js';
 import { StoredMessage } from './stored-message.js';
 import type { TagsCodes } from './tags-code.js';
+
+/** More queues than any topic has. A wrong bit in a queue's id must not make a topic of millions of them. */
+const MAX_QUEUE_ID = 65_535;
 
 /** A record whose number in its queue is not above the one before it. */
 export interface QueueDisorder {
@@ -117,6 +121,12 @@ export class Dispatcher {
     if (!isQueued(message.sysFlag) || this.#deletedTopics.covers(storedTopic, physicalOffset)) return;
     const delayLevel = Number(message.properties[Property.DELAY] ?? 0);
     const tagsCode = this.#tagsCodes.of(storedTopic, tags, delayLevel, storeTimestamp);
+    // Each message before it in its queue has taken room in the log.
+    const isPossible = queueOffset >= 0 && queueOffset * MIN_RECORD_BYTES <= physicalOffset;
+    if (!isPossible || queueId < 0 || queueId > MAX_QUEUE_ID) {
+      this.#firstDisorder ??= { topic: storedTopic, queueId, last: -1, queueOffset, physicalOffset };
+      return;
+    }
     const queue = this.#queues.getOrCreate(storedTopic, queueId);
     if (queueOffset > queue.maxIndex) this.#foundGap = true;
     // Numbers only grow; a repair leaves some out, and a topic that was deleted and made again begins anew.

@@ -345,7 +345,9 @@ function disorderError(disorder: QueueDisorder, segments: SegmentFiles): StoreCo
   return new StoreCorruptError({
     file: segments.path(physicalOffset),
     offset: physicalOffset % segments.fileSizeBytes,
-    reason: `the record says that it is message ${queueOffset} of queue ${queueId} of topic "${topic}", behind message ${last}`,
+    reason:
+      `the record says that it is message ${queueOffset} of queue ${queueId} of topic "${topic}", ` +
+      (last < 0 ? 'which can not be' : `behind message ${last}`),
   });
 }
 
