@@ -220,8 +220,7 @@ async function openOwnedStore(
     limits,
   );
   // The last: another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
-  const hasGap =
-    queues.hasGap || incomplete !== undefined || (dispatcher.foundGap && scanStart > segments.firstOffset);
+  const hasGap = queues.hasGap || incomplete !== undefined || (dispatcher.foundGap && scanStart > segments.firstOffset);
   if (queuesAreMissing || hasGap) {
     // Until all queues are on the disk, no checkpoint may say that they are: a crash in between would leave some of them short for good.
     await writeCheckpoint(fileSystem, paths.checkpoint, withoutQueues(checkpoint));
