@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** What one option may be. */
 export interface OptionRule {
   /** Completes the sentence "… must be". */
@@ -33,9 +35,15 @@ export const nonBlankText: OptionRule = {
   accepts: (value) => typeof value === 'string' && value.trim() !== '',
 };
 
+/** Whose fields are options. What keeps its content elsewhere would be taken for an object without any, and its content be lost without a word. */
 export const anObject: OptionRule = {
   expected: 'an object',
-  accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  accepts: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !(Symbol.iterator in value) &&
+    !types.isDate(value) &&
+    !types.isPromise(value),
 };
 
 export const aBoolean: OptionRule = {

@@ -54,6 +54,10 @@ function replaceValue(this: unknown, key: string, value: unknown): unknown {
     const where = key === '' ? 'it' : `its "${key}"`;
     throw new PayloadError({ payload: 'The payload', reason: `${where} is ${kind}, which JSON lacks` });
   }
+  if (types.isPromise(value)) {
+    const where = key === '' ? 'it' : `its "${key}"`;
+    throw new PayloadError({ payload: 'The payload', reason: `${where} is a Promise, which has to be awaited first` });
+  }
   return hasTransformDecorators(value) ? instanceToPlain(value) : value;
 }
 

@@ -22,10 +22,9 @@ export interface ReceivedMessage {
  * about (`TRANSACTION_CHECK_TIMES`). A property can not pose as one of RocketMQ's fields.
  */
 export function receivedHeaders(message: ReceivedMessage): MessageHeaders {
-  const headers: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(message.properties)) {
-    if (!SYSTEM_PROPERTIES.has(name) && !fieldHeaders.has(name)) headers[name] = value;
-  }
+  const own = Object.entries(message.properties).filter(
+    ([name]) => !SYSTEM_PROPERTIES.has(name) && !fieldHeaders.has(name),
+  );
   const fields: [string, unknown][] = [
     [RocketHeaders.RECEIVED_TOPIC, message.topic],
     [RocketHeaders.RECEIVED_TAGS, message.tags],
@@ -38,8 +37,8 @@ export function receivedHeaders(message: ReceivedMessage): MessageHeaders {
     [RocketHeaders.QUEUE_ID, message.queueId],
     [RocketHeaders.SYS_FLAG, message.sysFlag],
   ];
-  for (const [name, value] of fields) if (value !== undefined) headers[name] = value;
-  return headers;
+  // Not by assignments, which would lose a header called `__proto__` without a word.
+  return Object.fromEntries([...own, ...fields.filter(([, value]) => value !== undefined)]);
 }
 
 /** Written by this module alone. */

@@ -47,7 +47,7 @@ export class RocketListenerRegistry {
     return this.#find(key) !== undefined;
   }
 
-  /** @throws ListenerUnknownError */
+  /** @throws ListenerUnknownError, InvalidOptionError */
   get(key: ListenerKey): ListenerHandle {
     const found = this.#find(key);
     if (found !== undefined) return found;
@@ -98,6 +98,10 @@ export class RocketListenerRegistry {
   }
 
   #find(key: ListenerKey): ListenerControl | undefined {
+    if (typeof key !== 'string' && !anObject.accepts(key)) {
+      const expected = 'the id of a listener, or an object with consumerGroup and topic';
+      throw new InvalidOptionError({ option: 'key', value: key, expected });
+    }
     return this.#container.listeners.find((listener) =>
       typeof key === 'string'
         ? listener.id === key

@@ -35,17 +35,15 @@ const acting: ReadonlySet<string> = new Set([
 export function readSentHeaders(headers: MessageHeaders): SentHeaders {
   const present = Object.entries(headers).filter(([, value]) => value !== undefined && value !== null);
   const valueOf = new Map(present);
-  const properties: Record<string, string> = {};
-  for (const [name, value] of present) {
-    if (!acting.has(name) && !name.startsWith(ROCKET_HEADER_PREFIX)) properties[name] = propertyText(name, value);
-  }
+  const own = present.filter(([name]) => !acting.has(name) && !name.startsWith(ROCKET_HEADER_PREFIX));
   return {
     keys: readKeys('header KEYS', valueOf.get(RocketHeaders.KEYS) ?? valueOf.get(RocketHeaders.RECEIVED_KEYS)),
     tags: readTags(valueOf.get(RocketHeaders.TAGS)),
     flag: readInteger('header FLAG', valueOf.get(RocketHeaders.FLAG)),
     delayLevel: readInteger('header DELAY', valueOf.get(RocketHeaders.DELAY)),
     waitStoreMsgOK: readWait(valueOf.get(RocketHeaders.WAIT_STORE_MSG_OK) ?? valueOf.get(WAIT)),
-    properties,
+    // Not by assignments, which would lose a header called `__proto__` without a word.
+    properties: Object.fromEntries(own.map(([name, value]) => [name, propertyText(name, value)])),
   };
 }
 
@@ -89,10 +87,20 @@ function propertyText(name: string, value: unknown): string {
     if (Number.isNaN(value.valueOf())) throw refused(field, value, 'it must be a valid date');
     return value.toISOString();
   }
-  // oxlint-disable-next-line typescript/no-base-to-string -- what the default gives is refused
-  const text = String(value);
-  if (text.startsWith('[object ')) throw refused(field, value, 'it must be a string, a number or a boolean');
+  const text = textOf(value);
+  if (text === undefined || text.startsWith('[object '))
+    throw refused(field, value, 'it must be a string, a number or a boolean');
   return text;
+}
+
+function textOf(value: object): string | undefined {
+  try {
+    // oxlint-disable-next-line typescript/no-base-to-string -- what the default gives is refused
+    return String(value);
+  } catch {
+    // Such as of an object without a prototype, which parsers of query strings make.
+    return undefined;
+  }
 }
 
 function refused(field: string, value: unknown, reason: string): MessageIllegalError {

@@ -57,6 +57,7 @@ describe('the registry of listeners', () => {
 
     it('and names those that there are when one is asked for that there is not', () => {
       expect(() => registry.get('orders')).toThrow(ListenerUnknownError);
+      expect(() => registry.get(undefined as never)).toThrow(InvalidOptionError);
       expect(() => registry.get({ topic: 'orders', consumerGroup: 'x' })).toThrow(
         /no listener "orders@x".*orders@shop, fee desk/,
       );

@@ -111,6 +111,8 @@ describe('a payload that is sent', () => {
     ['a BigInt inside', { a: [1n] }],
     ['a Map', new Map([['a', 1]])],
     ['a Set inside', { tags: new Set(['a']) }],
+    ['a Promise that nobody awaited', Promise.resolve({ a: 1 })],
+    ['a Promise inside', { price: Promise.resolve(7) }],
     ['a view that is not bytes', new Float64Array(2)],
     ['an ArrayBuffer', new ArrayBuffer(2)],
     ['a toJSON without a result', { toJSON: (): undefined => undefined }],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { consumerGroupRule, producerGroupRule, topicRule } from '../../lib/rocket.names.js';
-import { checkOptions, integer, nearestName, oneOf } from '../../lib/rocket.option-rules.js';
+import { anObject, checkOptions, integer, nearestName, oneOf } from '../../lib/rocket.option-rules.js';
 
 describe('the nearest name', () => {
   const known = ['topic', 'consumerGroup', 'consumeMode', 'selectorExpression'];
@@ -28,6 +28,25 @@ describe('the nearest name', () => {
         },
       ),
     );
+  });
+});
+
+describe('an object of options', () => {
+  it.each<[string, unknown]>([
+    ['a Map, whose entries are no fields', new Map([['a', 1]])],
+    ['Headers', new Headers({ a: '1' })],
+    ['an array', [1]],
+    ['a Date', new Date(0)],
+    ['a Promise that nobody awaited', Promise.resolve({ a: 1 })],
+    ['a text', 'a'],
+    ['null', null],
+  ])('is not %s', (_what, value) => {
+    expect(anObject.accepts(value)).toBe(false);
+  });
+
+  it('may be of a class, or without a prototype', () => {
+    expect(anObject.accepts(new (class Options {})())).toBe(true);
+    expect(anObject.accepts(Object.create(null))).toBe(true);
   });
 });
 

@@ -79,6 +79,11 @@ describe('headers of a message that is sent', () => {
     });
   });
 
+  it('may be called `__proto__`', () => {
+    const { properties } = withHeaders(JSON.parse('{"__proto__":"a"}') as Record<string, unknown>);
+    expect(Object.entries(properties ?? {})).toContainEqual(['__proto__', 'a']);
+  });
+
   it('are left out when they are undefined or null, or tell of the message they were read from', () => {
     const message = withHeaders({ a: undefined, b: null, rocketmq_TOPIC: 'old', rocketmq_TAGS: 'old' });
     expect(message.properties).toEqual({ contentType: 'text/plain;charset=UTF-8' });
@@ -97,6 +102,7 @@ describe('headers of a message that is sent', () => {
     ['a symbol', { user: Symbol('x') }],
     ['a function', { user: (): void => undefined }],
     ['an invalid date', { at: new Date(Number.NaN) }],
+    ['an object that has no toString', { user: Object.create(null) }],
   ])('are refused for %s', (_what, headers) => {
     expect(() => withHeaders(headers)).toThrow(MessageIllegalError);
   });

@@ -47,8 +47,11 @@ export function checkTimeRange(range: { readonly begin?: unknown; readonly end?:
   throw new InvalidOptionError({ option: 'begin', value: range.begin, expected: `not after end, which is ${endMs}` });
 }
 
-/** Options that do not exist would have no effect, so they are refused. @throws UnknownOptionError */
+/** Options that do not exist would have no effect, so they are refused. @throws InvalidOptionError, UnknownOptionError */
 export function checkKnown(owner: string, given: object, known: readonly string[]): void {
+  if (typeof given !== 'object' || (given as object | null) === null) {
+    throw new InvalidOptionError({ option: owner, value: given, expected: `an object with ${known.join(', ')}` });
+  }
   const option = Object.keys(given).find((name) => !known.includes(name));
   if (option !== undefined) throw new UnknownOptionError({ owner, option, nearest: undefined, known });
 }

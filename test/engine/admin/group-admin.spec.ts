@@ -332,6 +332,8 @@ describe('the admin API, groups', () => {
     );
 
     it.each([
+      [undefined, 'A place'],
+      [null, 'A place'],
       [{ topic: 'orders', offset: -1 }, 'offset'],
       [{ topic: 'orders', offset: 1 }, 'offset'],
       [{ topic: 'orders', offset: 0.5 }, 'offset'],
