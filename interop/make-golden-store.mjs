@@ -33,13 +33,11 @@ const store = {
 };
 const broker = { enablePropertyFilter: true, transactionCheckInterval: 600_000 };
 
-const missing = whatIsMissing();
+const missing = whatIsMissing() ?? buildRealBroker();
 if (missing !== undefined) {
   console.error(`The golden store can't be made here: ${missing}`);
   process.exit(1);
 }
-buildRealBroker();
-
 const workDir = mkdtempSync(path.join(tmpdir(), 'golden-store-'));
 rmSync(fixtureDir, { recursive: true, force: true });
 mkdirSync(fixtureDir, { recursive: true });

@@ -19,6 +19,7 @@ import {
   queueFileDifferences,
   recordDifferences,
 } from './lib/compare.mjs';
+import { coverage } from './lib/coverage.mjs';
 import {
   dumpWithEngine,
   fileSizes,
@@ -32,6 +33,7 @@ import { writeWithEngine } from './lib/engine-writer.mjs';
 import { longPlan, names, turnPlan, unfinishedPlan } from './lib/plan.mjs';
 import { buildRealBroker, realBrokerVersion, runRealBroker, whatIsMissing } from './lib/real-broker.mjs';
 import { Report } from './lib/report.mjs';
+import { checkTurnsOfTimers, timersHandedOver } from './lib/timers.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -42,18 +44,21 @@ const { values: args } = parseArgs({
   },
 });
 
-const missing = whatIsMissing();
-if (missing !== undefined) {
-  console.log(`The comparison with a real Apache RocketMQ broker was not made: ${missing}`);
-  process.exit(args['if-possible'] ? 0 : 1);
+function giveUpIf(missing) {
+  if (missing !== undefined) {
+    console.log(`The comparison with a real Apache RocketMQ broker was not made: ${missing}`);
+    process.exit(args['if-possible'] ? 0 : 1);
+  }
 }
+
+giveUpIf(whatIsMissing());
 const dist = process.env.ROCKET_DIST ?? fileURLToPath(new URL('../dist/', import.meta.url));
 if (!existsSync(path.join(dist, 'engine', 'index.js'))) {
   console.log(`There is no build in ${dist}: run "npm run build" first.`);
   process.exit(1);
 }
 
-buildRealBroker();
+giveUpIf(buildRealBroker());
 const engine = await loadEngine(dist);
 const report = new Report();
 const workDir = mkdtempSync(path.join(tmpdir(), 'store-interop-'));
@@ -67,8 +72,15 @@ const large = fileSizes({
   maxIndexNum: 20_000,
 });
 const small = fileSizes({ segmentBytes: 128 * 1024, queueEntries: 64, maxHashSlotNum: 97, maxIndexNum: 300 });
+const DELETED_TOPIC = 'deleted';
 // Nothing pops here, and its threads make a stop seconds longer.
-const brokerSettings = { popConsumerFSServiceInit: false };
+const brokerSettings = {
+  popConsumerFSServiceInit: false,
+  recallMessageEnable: true,
+  // A machine under load is not to be told that the broker is busy.
+  waitTimeMillsInSendQueue: 30_000,
+  waitTimeMillsInTransactionQueue: 30_000,
+};
 
 const scenarios = {
   'our engine writes, the real broker reads': oursToTheirs,
@@ -77,6 +89,7 @@ const scenarios = {
   'the real broker writes and stops, our engine reads': () => theirsToOurs('clean'),
   'the real broker writes and is killed, our engine reads': () => theirsToOurs('killed'),
   'what the real broker leaves unfinished, our engine finishes': theirsFinishedByUs,
+  'one side takes timers in, the other delivers them': () => timersHandedOver(timerTools()),
   'both take turns, three times': backAndForth,
   'one owner at a time': oneOwner,
 };
@@ -100,7 +113,10 @@ async function oursToTheirs() {
   report.figure(
     `our engine wrote ${results.length} messages in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
   );
+  await deleteATopic(storeDir);
   const ours = await dumpWithEngine(engine, storeDir, large);
+  const covered = coverage(ours, storeDir);
+  report.check('every kind of message is there', covered.missing, covered.figures);
   const untouched = copyOf(storeDir, 'ours-untouched');
 
   const { dump: theirs } = await readWithRealBroker(storeDir, large, { byClient: true, byTime: true });
@@ -124,8 +140,28 @@ async function oursToTheirs() {
     lineDifferences(wantedOffsets, theirs.consumerOffsets, ['topicAtGroup', 'queueId', 'offset']),
     `${theirs.consumerOffsets.length} offsets`,
   );
+  const back = [...theirs.topics, ...theirs.records].filter(({ topic }) => topic === DELETED_TOPIC);
+  report.check(
+    'a deleted topic stays deleted',
+    back.map((line) => JSON.stringify(line)),
+    '20 messages',
+  );
   await checkTimes(storeDir, large, theirs.timeQueries);
   await checkDerivedFiles(untouched);
+}
+
+/** Its records stay in the log, and config/deletedTopics.json is a file that the real broker does not know. */
+async function deleteATopic(storeDir) {
+  await withBroker(storeDir, large, async (broker) => {
+    await broker.admin.topics.create(DELETED_TOPIC);
+    for (let count = 0; count < 20; count++) {
+      await broker.send({ topic: DELETED_TOPIC, keys: `deleted-${count}`, body: Buffer.from('deleted') });
+    }
+    await broker.admin.topics.delete(DELETED_TOPIC);
+  });
+  if (!existsSync(path.join(storeDir, 'config', 'deletedTopics.json'))) {
+    throw new Error('nothing says that a topic was deleted');
+  }
 }
 
 async function oursKilledToTheirs() {
@@ -151,14 +187,13 @@ async function oursKilledToTheirs() {
 }
 
 /** Another process of ours writes; it is killed while it sends. */
-async function writeAndBeKilled(storeDir, sizes, plan) {
-  const planFile = path.join(scratchDir, 'killed-plan.jsonl');
-  const resultsFile = path.join(scratchDir, 'killed-results.jsonl');
+async function writeAndBeKilled(storeDir, sizes, plan, noise = {}) {
+  const planFile = path.join(scratchDir, `${path.basename(storeDir)}.plan.jsonl`);
+  const resultsFile = path.join(scratchDir, `${path.basename(storeDir)}.results.jsonl`);
   writeFileSync(planFile, plan.map((step) => `${JSON.stringify(step)}\n`).join(''));
   const script = fileURLToPath(new URL('./lib/killed-writer.mjs', import.meta.url));
-  const child = spawn(process.execPath, [script, dist, storeDir, JSON.stringify(sizes), planFile, resultsFile], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const words = [dist, storeDir, JSON.stringify(sizes), planFile, resultsFile, JSON.stringify(noise)];
+  const child = spawn(process.execPath, [script, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), 1500));
   const [code, signal] = await once(child, 'close');
   if (signal !== 'SIGKILL') {
@@ -214,6 +249,8 @@ async function theirsToOurs(ending) {
   for (const warning of ours.warnings) {
     report.figure(`our engine said: ${warning}`);
   }
+  const covered = coverage(ours, storeDir);
+  report.check('every kind of message is there', covered.missing, covered.figures);
   compareAll(onlyWhatWasWritten(theirs, ending), ours);
   report.check(
     'nothing is there that the real broker has not',
@@ -316,10 +353,12 @@ async function oursFinishedByThem() {
   await writeWithEngine(engine, { storeDir, sizes: small }, unfinishedPlan());
   const before = await dumpWithEngine(engine, storeDir, small);
   await writeWithRealBroker(storeDir, small, finishingSteps(), 'clean', {
-    transactionCheckInterval: 3000,
-    transactionTimeOut: 1000,
-    // Shorter than the check interval, or the broker asks again about what it has been told already.
-    transactionOpBatchInterval: 100,
+    broker: {
+      transactionCheckInterval: 3000,
+      transactionTimeOut: 1000,
+      // Shorter than the check interval, or the broker asks again about what it has been told already.
+      transactionOpBatchInterval: 100,
+    },
   });
   const after = await dumpWithEngine(engine, storeDir, small);
   report.check('what was there is still there', recordDifferences(before, after), `${before.records.length} records`);
@@ -430,6 +469,11 @@ async function backAndForth() {
     );
     known = ours;
   }
+  await checkTurnsOfTimers(timerTools(), storeDir, 6);
+}
+
+function timerTools() {
+  return { engine, report, workDir, sizes: small, copyOf, withBroker, writeWithRealBroker, writeAndBeKilled };
 }
 
 async function oneOwner() {
@@ -546,13 +590,14 @@ async function checkTimes(storeDir, sizes, timeQueries) {
   report.check('both find the same offset for a time', differences, `${timeQueries.length} look-ups`);
 }
 
-async function writeWithRealBroker(storeDir, sizes, plan, ending, broker = {}) {
-  const planFile = path.join(scratchDir, 'plan.jsonl');
-  const results = path.join(scratchDir, 'results.jsonl');
+/** @param {object} [options] further settings of the `broker`, the `noise` that it is killed in, and `onOpened` */
+async function writeWithRealBroker(storeDir, sizes, plan, ending, { broker = {}, noise = {}, onOpened } = {}) {
+  const planFile = path.join(scratchDir, `${path.basename(storeDir)}.plan.jsonl`);
+  const results = path.join(scratchDir, `${path.basename(storeDir)}.results.jsonl`);
   writeFileSync(planFile, plan.map((step) => `${JSON.stringify(step)}\n`).join(''));
   const request = { ...requestFor(storeDir, sizes, broker), command: 'write', plan: planFile, results };
   if (ending === 'clean') {
-    await runRealBroker(request);
+    await runRealBroker(request, { onSaid: (word) => word === 'OPENED' && onOpened?.() });
   } else {
     // Killed in the middle of sends, so that what lies behind the last acknowledgement is as it fell.
     request.noise = {
@@ -561,6 +606,7 @@ async function writeWithRealBroker(storeDir, sizes, plan, ending, broker = {}) {
       queueId: 0,
       tags: 'noise',
       body: Buffer.from('noise').toString('base64'),
+      ...noise,
     };
     const afterMs = ending === 'killed-at-once' ? 0 : 300;
     await runRealBroker(request, {
@@ -583,9 +629,10 @@ async function readWithRealBroker(storeDir, sizes, how) {
 function requestFor(storeDir, sizes, broker = {}) {
   return {
     storeDir,
-    scratchDir,
+    // One each: several brokers run at the same time.
+    scratchDir: path.join(scratchDir, path.basename(storeDir)),
     brokerName: 'broker-a',
-    store: sizes.brokerConf,
+    store: { osPageCacheBusyTimeOutMills: 30_000, ...sizes.brokerConf },
     broker: { ...brokerSettings, ...broker },
   };
 }

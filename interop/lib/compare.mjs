@@ -78,7 +78,10 @@ const placeInQueue = ({ topic, queueId, queueOffset }) => `${topic} ${queueId} $
 
 /** The messages of a step with their places; none for what goes elsewhere first, or to a topic that no client can pull. */
 function sentAtOnce(step, result) {
-  if (step === undefined || step.delayLevel > 0 || step.delayMs > 0 || step.topic.startsWith('%RETRY%')) {
+  if (step?.topic === undefined || step.topic.startsWith('%RETRY%')) {
+    return [];
+  }
+  if (step.delayLevel > 0 || step.delayMs > 0 || step.deliverAfterMs > 0) {
     return [];
   }
   const { id, queueId, queueOffset, msgId } = result;

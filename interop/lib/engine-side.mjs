@@ -9,6 +9,8 @@ export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex'
 /** A store's file sizes, in our options and in those of broker.conf. */
 export function fileSizes(sizes) {
   const { segmentBytes, queueEntries, maxHashSlotNum, maxIndexNum } = sizes;
+  // Some 600 timers: a run fills several files.
+  const timerLogBytes = 32 * 1024;
   return {
     ...sizes,
     options: {
@@ -16,12 +18,14 @@ export function fileSizes(sizes) {
       consumeQueueFileEntries: queueEntries,
       maxHashSlotNum,
       maxIndexNum,
+      mappedFileSizeTimerLogBytes: timerLogBytes,
     },
     brokerConf: {
       mappedFileSizeCommitLog: segmentBytes,
       mappedFileSizeConsumeQueue: queueEntries * 20,
       maxHashSlotNum,
       maxIndexNum,
+      mappedFileSizeTimerLog: timerLogBytes,
     },
   };
 }
@@ -72,7 +76,7 @@ export async function dumpWithEngine(engine, storeDir, sizes) {
       times: [],
       warnings,
     };
-    for (const [topic, queueId] of queuesOnDisk(storeDir)) {
+    for (const [topic, queueId] of queuesOf(store, storeDir)) {
       const { minOffset, maxOffset } = store.messages.queueRange(topic, queueId);
       dump.queues.push({ topic, queueId, minOffset, maxOffset });
       for (let offset = minOffset; offset < maxOffset;) {
@@ -109,8 +113,20 @@ export async function dumpWithEngine(engine, storeDir, sizes) {
   });
 }
 
-/** The queues of a store, from its directories. */
-export function queuesOnDisk(storeDir) {
+/** The queues of a store: also those that no topic has any more, and those that recovery found in the log and that have no directory yet. */
+function queuesOf(store, storeDir) {
+  const queues = new Map(queuesOnDisk(storeDir).map((queue) => [queue.join(' '), queue]));
+  for (const { topicName, readQueueNums } of store.topics.list()) {
+    for (let queueId = 0; queueId < readQueueNums; queueId++) {
+      if (store.messages.queueRange(topicName, queueId).maxOffset > 0) {
+        queues.set(`${topicName} ${queueId}`, [topicName, queueId]);
+      }
+    }
+  }
+  return [...queues.values()];
+}
+
+function queuesOnDisk(storeDir) {
   const root = path.join(storeDir, 'consumequeue');
   if (!existsSync(root)) {
     return [];

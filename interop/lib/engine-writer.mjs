@@ -6,15 +6,15 @@ const IN_FLIGHT = 200;
 
 /**
  * @param {object} engine from `loadEngine`
- * @param {object} target storeDir, sizes
+ * @param {object} target storeDir, sizes, and further options of the broker
  * @param {object[]} plan
  * @returns {Promise<object[]>} a result for each step that stores a message
  */
-export async function writeWithEngine(engine, { storeDir, sizes }, plan) {
+export async function writeWithEngine(engine, { storeDir, sizes, options = {} }, plan) {
   await prepare(engine, storeDir, sizes, plan);
   const results = await putPastTheBroker(engine, storeDir, sizes, plan);
   const broker = new engine.EmbeddedBroker(
-    { store: { path: storeDir, ...sizes.options } },
+    { ...options, store: { path: storeDir, ...sizes.options } },
     { logger: new engine.SilentLogger() },
   );
   await broker.start();
@@ -125,6 +125,12 @@ class PlanRun {
       case 'awaitQueue':
         await this.flush();
         return this.#awaitRetries(step);
+      case 'recall':
+        await this.flush();
+        return this.#recall(step);
+      case 'timers':
+        await this.flush();
+        return this.#countTimers(step);
       case 'pause':
         return new Promise((resolve) => setTimeout(resolve, step.ms));
       case 'topic':
@@ -164,7 +170,8 @@ class PlanRun {
     await Promise.all(this.#consumers.map((consumer) => consumer.close({ timeoutMs: 200 })));
   }
 
-  async #send({ id, topic, queueId, hashKey, tags, keys, properties, flag, delayLevel, waitStoreMsgOK, body }) {
+  async #send(step) {
+    const { id, topic, queueId, hashKey, tags, keys, properties, flag, delayLevel, waitStoreMsgOK, body } = step;
     const message = {
       topic,
       queueId,
@@ -174,6 +181,8 @@ class PlanRun {
       properties,
       flag,
       delayLevel,
+      delayMs: step.delayMs,
+      deliverAtMs: step.deliverAfterMs === undefined ? undefined : Date.now() + step.deliverAfterMs,
       waitStoreMsgOK,
       body: Buffer.from(body, 'base64'),
     };
@@ -200,6 +209,18 @@ class PlanRun {
     );
     await this.#broker.endTransaction(sent.transactionId, state);
     return result(id, 'half', sent);
+  }
+
+  /** Takes back a timer message: one that a step of this plan sent, or any by its handle. */
+  async #recall({ id, topic, of, handle }) {
+    const recallHandle = handle ?? this.results.find((sent) => sent.id === of).recallHandle;
+    this.results.push({ id, op: 'recall', msgId: await this.#broker.recall(topic, recallHandle) });
+  }
+
+  /** How many timers wait, after all that was sent is in the index. */
+  async #countTimers({ id }) {
+    await this.#broker.whenIdle();
+    this.results.push({ id, op: 'timers', pending: this.#broker.admin.delays.timers().total });
   }
 
   /** A consumer whose handler fails for the messages that the plan sends back, at their first delivery. */
@@ -282,6 +303,7 @@ class PlanRun {
 }
 
 function result(id, op, sent) {
-  const { sendStatus, msgId, offsetMsgId, queueOffset, transactionId } = sent;
-  return { id, op, sendStatus, msgId, offsetMsgId, queueId: sent.messageQueue.queueId, queueOffset, transactionId };
+  const { sendStatus, msgId, offsetMsgId, queueOffset, transactionId, recallHandle } = sent;
+  const { queueId } = sent.messageQueue;
+  return { id, op, sendStatus, msgId, offsetMsgId, queueId, queueOffset, transactionId, recallHandle };
 }

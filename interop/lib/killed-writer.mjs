@@ -1,14 +1,15 @@
 // A process of its own, to be killed: carries out a plan with our engine, and then sends until its end. What it was told is in the results file, line by line.
 //
-//   node killed-writer.mjs <dist> <store directory> <file sizes as JSON> <plan file> <results file>
+//   node killed-writer.mjs <dist> <store directory> <file sizes as JSON> <plan file> <results file> <fields of the messages at the end>
 import { appendFileSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { fileSizes, loadEngine, readLines } from './engine-side.mjs';
 import { writeWithEngine } from './engine-writer.mjs';
 import { names } from './plan.mjs';
 
-const [dist, storeDir, sizesText, planFile, resultsFile] = process.argv.slice(2);
+const [dist, storeDir, sizesText, planFile, resultsFile, noiseText] = process.argv.slice(2);
 const engine = await loadEngine(dist);
 const sizes = fileSizes(JSON.parse(sizesText));
+const noise = JSON.parse(noiseText);
 const line = (result) => `${JSON.stringify(result)}\n`;
 
 writeFileSync(resultsFile, '');
@@ -29,6 +30,7 @@ const sendNoise = async (sender) => {
       tags: 'noise',
       keys: `noise-${sender}-${count}`,
       body: Buffer.from(`noise ${count} `.repeat(1 + (count % 40))),
+      ...noise,
     });
     // Written only after the acknowledgement: what stands here must be in the store.
     writeSync(out, line({ id: `noise-${sender}-${count}`, op: 'noise', msgId: sent.msgId }));

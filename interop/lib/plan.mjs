@@ -6,12 +6,19 @@ export const names = {
   orders: 'orders',
   transactions: 'fees',
   codecs: 'codecs',
+  alarms: 'alarms',
   longTopic: 'L'.repeat(127),
   longRetryTopic: `%RETRY%${'g'.repeat(120)}_${'t'.repeat(72)}`,
   group: 'madoka',
   failingGroup: 'failing',
   producerGroup: 'fee-producer',
 };
+
+/** Timers that stay pending for the whole run. */
+const LATE_MS = 3_600_000;
+
+/** In each turn of the back and forth; half of them stay pending. */
+export const TIMERS_A_TURN = 6;
 
 /** Queues of the topic whose messages go by a hash key. */
 export const ORDER_QUEUES = 2;
@@ -64,6 +71,7 @@ const topics = () => [
   topic(names.orders, ORDER_QUEUES),
   topic(names.transactions, 2),
   topic(names.codecs, 1),
+  topic(names.alarms, 2),
   topic(names.longTopic, 1),
 ];
 
@@ -202,6 +210,23 @@ function delays(step, count) {
   );
 }
 
+/** Half of them, for queue 0, are due within the run; the others stay pending. */
+function timers(step, count) {
+  return Array.from({ length: count }, (_, index) =>
+    step(
+      'send',
+      {
+        topic: names.alarms,
+        queueId: index % 2,
+        ...(index % 2 === 0 ? { delayMs: 1000 } : { deliverAfterMs: LATE_MS }),
+        tags: 'timer',
+        keys: `${index % 2 === 0 ? 'soon' : 'late'}-timer-${index}`,
+      },
+      Buffer.from(`timer ${index}`),
+    ),
+  );
+}
+
 const awaitQueue = (topicName, count) => ({ op: 'awaitQueue', topic: topicName, queueId: 0, count, timeoutMs: 30_000 });
 
 /** Messages of the plain topic fail: `retried` of queue 0 come back, `dead` of queue 1 go to the dead letter topic. */
@@ -277,8 +302,8 @@ export function longPlan({ seed, messages, foreign }) {
   const random = seededRandom(seed);
   const step = stepMaker();
   const plain = (count, from) => plainMessages(random, step, count, from);
-  // What is below, besides: 480 messages.
-  const half = Math.ceil(messages / 2) - 240;
+  // What is below, besides: 520 messages.
+  const half = Math.ceil(messages / 2) - 260;
   return [
     ...topics(),
     { op: 'group', group: names.group },
@@ -303,6 +328,7 @@ export function longPlan({ seed, messages, foreign }) {
     ),
     batch(step, 50),
     ...delays(step, 40),
+    ...timers(step, 40),
     // RocketMQ's client compresses every body of 4 KiB and more, also one that grows by it, and is then refused for its size.
     step(
       'send',
@@ -311,6 +337,7 @@ export function longPlan({ seed, messages, foreign }) {
     ),
     step('send', { topic: names.plain, queueId: 3, keys: 'big-text' }, text(random, 4 * 1024 * 1024)),
     ...failures(names.failingGroup, 20, 10),
+    awaitQueue(names.alarms, 20),
     ...plain(half, half),
     step(
       'send',
@@ -339,9 +366,58 @@ export function turnPlan(turn) {
     ),
     batch(step, 5),
     ...delays(step, 6),
+    ...timers(step, TIMERS_A_TURN),
     ...failures(`${names.failingGroup}-${turn}`, 3, 2),
     ...plain(100, 300),
     ...offsets(turn * 10),
+  ];
+}
+
+/**
+ * Messages with a time of their own. Their keys say what is to become of them: `soon` are due within `soonMs`, `late` in an hour, `recalled` are taken back by their
+ * sender at once, `handed` are to be taken back by the other side, with the handle that their sender got; half of those are due after `handedMs`.
+ */
+export function timerPlan({ soonCount, soonMs, handedMs, lateCount, recallCount }) {
+  const random = seededRandom(9);
+  const step = stepMaker();
+  const timer = (what, index, delayMs) =>
+    step(
+      'send',
+      {
+        topic: index % 10 === 9 ? names.longTopic : names.alarms,
+        queueId: index % 10 === 9 ? 0 : index % 2,
+        ...(index % 2 === 0 ? { delayMs } : { deliverAfterMs: delayMs }),
+        tags: index % 3 === 0 ? '时间' : 'alarm',
+        keys: `${what}-${index}`,
+        properties: { note: 'café ✓', index: String(index) },
+      },
+      // Some are so long that they are compressed.
+      text(random, 1 + random.below(index % 25 === 0 ? 20_000 : 200)),
+    );
+  const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
+  // Also one and a half seconds and full seconds: there RocketMQ cuts its times.
+  const soonDelayMs = (index) => Math.ceil(((index + 1) * soonMs) / soonCount);
+  const recalled = many(recallCount, (index) => timer('recalled', index, index % 2 === 0 ? soonMs / 2 : LATE_MS));
+  return [
+    ...topics(),
+    ...many(lateCount, (index) => timer('late', index, LATE_MS + index * 1000)),
+    ...recalled,
+    ...many(recallCount, (index) => timer('handed', index, index % 2 === 0 ? handedMs : LATE_MS)),
+    ...many(soonCount, (index) => timer('soon', index, soonDelayMs(index))),
+    ...recalled.map(({ id, topic: topicName }) => step('recall', { of: id, topic: topicName })),
+  ];
+}
+
+/** What the other side does with them: takes back those that were handed over, waits for the others that are due, and counts the rest. */
+export function timerHandoverPlan(plan, results, waitMs) {
+  const step = stepMaker();
+  const handles = new Map(results.map(({ id, recallHandle }) => [id, recallHandle]));
+  return [
+    ...plan
+      .filter(({ keys }) => keys?.startsWith('handed-'))
+      .map(({ id, topic: topicName }) => step('recall', { topic: topicName, handle: handles.get(id) })),
+    { op: 'pause', ms: waitMs },
+    step('timers', {}),
   ];
 }
 

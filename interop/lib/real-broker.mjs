@@ -48,15 +48,25 @@ export function whatIsMissing() {
   return undefined;
 }
 
-/** Compiles the Java program; Maven fetches Apache RocketMQ on the first call. */
+/**
+ * Compiles the Java program; Maven fetches Apache RocketMQ on the first call.
+ *
+ * @returns {string | undefined} a sentence when Apache RocketMQ can't be fetched
+ * @throws when the program can't be compiled
+ */
 export function buildRealBroker() {
   if (isUpToDate()) {
-    return;
+    return undefined;
   }
   const built = spawnSync('mvn', ['-q', '-B', 'compile'], { cwd: javaDir, encoding: 'utf8' });
+  const unreachable = /^.*Could not (?:resolve|transfer|find) .*$/m.exec(`${built.stdout}${built.stderr}`);
+  if (built.status !== 0 && unreachable !== null) {
+    return `Maven can not fetch Apache RocketMQ: ${unreachable[0]}`;
+  }
   if (built.status !== 0) {
     throw new Error(`Maven could not build ${javaDir}:\n${built.stdout}${built.stderr}`);
   }
+  return undefined;
 }
 
 /** The version of Apache RocketMQ that the Java program is built with. */

@@ -36,10 +36,15 @@ export class Report {
   /** A step that everything after it needs: a throw is a failed check and ends the scenario. */
   async scenario(name, work) {
     this.heading(name);
+    await this.part(name, work);
+  }
+
+  /** One of several things that a scenario does at the same time. */
+  async part(name, work) {
     try {
       await work();
     } catch (error) {
-      this.check('the scenario runs to its end', [String(error?.stack ?? error)]);
+      this.check(`"${name}" runs to its end`, [String(error?.stack ?? error)]);
     }
   }
 

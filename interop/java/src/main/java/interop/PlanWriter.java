@@ -37,6 +37,7 @@ import org.apache.rocketmq.common.message.MessageExtBrokerInner;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.remoting.protocol.subscription.SubscriptionGroupConfig;
 import org.apache.rocketmq.store.PutMessageResult;
+import org.apache.rocketmq.store.timer.TimerMessageStore;
 
 /** Carries out a plan (JSON lines, see interop/README.md) with RocketMQ's own clients, and writes down what became of each step. */
 final class PlanWriter {
@@ -46,6 +47,7 @@ final class PlanWriter {
   private final JSONObject request;
   private final Map<String, DefaultMQProducer> producers = new HashMap<>();
   private final Map<String, TransactionMQProducer> transactionProducers = new HashMap<>();
+  private final Map<String, String> recallHandles = new HashMap<>();
   private DefaultMQPullConsumer puller;
 
   PlanWriter(RealBroker broker, JSONObject request) {
@@ -90,6 +92,8 @@ final class PlanWriter {
       case "commitOffset" -> commitOffset(step);
       case "awaitQueue" -> awaitQueue(step);
       case "answerChecks" -> answerChecks(step);
+      case "recall" -> results.write(recall(step));
+      case "timers" -> results.write(timers(step));
       case "pause" -> Thread.sleep(step.getLongValue("ms"));
       default -> throw new IllegalArgumentException("unknown step " + step.getString("op"));
     }
@@ -181,6 +185,31 @@ final class PlanWriter {
     return line;
   }
 
+  /** Takes back a timer message: one that a step of this plan sent, or any by its handle. */
+  private Map<String, Object> recall(JSONObject step) throws Exception {
+    String handle = step.containsKey("handle") ? step.getString("handle") : recallHandles.get(step.getString("of"));
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put("id", step.getString("id"));
+    line.put("op", "recall");
+    line.put("msgId", producer(null).recallMessage(step.getString("topic"), handle));
+    return line;
+  }
+
+  /** How many timers wait, after the broker has put into its wheel all that it has been sent. */
+  private Map<String, Object> timers(JSONObject step) throws Exception {
+    TimerMessageStore timers = broker.controller().getTimerMessageStore();
+    while (timers.getEnqueueBehindMessages() > 0) {
+      Thread.sleep(20);
+    }
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put("id", step.getString("id"));
+    line.put("op", "timers");
+    // One turn of its threads: what is behind counts from what they have fetched, not from what they have put into the wheel.
+    Thread.sleep(500);
+    line.put("pending", timers.getTimerWheel().getAllNum(System.currentTimeMillis()));
+    return line;
+  }
+
   private void sendBack(JSONObject step) throws Exception {
     long offset = step.getLongValue("offset");
     PullResult pulled = puller().pull(queue(step), "*", offset, 1);
@@ -224,6 +253,9 @@ final class PlanWriter {
     if (step.containsKey("delayMs")) {
       message.setDelayTimeMs(step.getLongValue("delayMs"));
     }
+    if (step.containsKey("deliverAfterMs")) {
+      message.setDeliverTimeMs(System.currentTimeMillis() + step.getLongValue("deliverAfterMs"));
+    }
     if (step.containsKey("waitStoreMsgOK")) {
       message.setWaitStoreMsgOK(step.getBooleanValue("waitStoreMsgOK"));
     }
@@ -242,7 +274,7 @@ final class PlanWriter {
     return new MessageQueue(step.getString("topic"), broker.brokerName(), step.getIntValue("queueId"));
   }
 
-  private static Map<String, Object> result(JSONObject step, SendResult sent) {
+  private Map<String, Object> result(JSONObject step, SendResult sent) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("id", step.getString("id"));
     line.put("op", step.getString("op"));
@@ -252,6 +284,10 @@ final class PlanWriter {
     line.put("queueId", sent.getMessageQueue().getQueueId());
     line.put("queueOffset", sent.getQueueOffset());
     line.put("transactionId", sent.getTransactionId());
+    if (sent.getRecallHandle() != null) {
+      recallHandles.put(step.getString("id"), sent.getRecallHandle());
+      line.put("recallHandle", sent.getRecallHandle());
+    }
     return line;
   }
 
