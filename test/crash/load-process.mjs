@@ -72,6 +72,7 @@ async function subscribe(group, consumeMode, messageModel, topics) {
   });
 }
 
+/** @returns {Promise<unknown>} what the engine is told */
 async function handle(group, messageModel, message) {
   const number = numberOf(message.body);
   const { topic, reconsumeTimes, queueId, queueOffset } = message;
@@ -91,6 +92,7 @@ async function handle(group, messageModel, message) {
   }
   if (number % 5 === 0) await sleep(1 + (number % 10));
   note('done', { group, number, place });
+  return undefined;
 }
 
 async function work() {
