@@ -135,7 +135,7 @@ export class MessageProducer {
       const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
       checkTimeout(timeoutMs);
       const answer = resolve as (result: SendResult) => void;
-      const pending = new SendInFlight(topic, timeoutMs, this.#parts.clock.now(), this.#parts, answer, reject);
+      const pending = new SendInFlight(topic, timeoutMs, this.#parts, answer, reject);
       try {
         const refusal = this.#parts.refusal();
         if (refusal !== undefined) throw refusal;

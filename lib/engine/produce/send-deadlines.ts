@@ -3,6 +3,7 @@ import type { Clock, TimerHandle } from '../types/index.js';
 /** A send that ends by itself or at its deadline. */
 export interface PendingSend {
   readonly isDone: boolean;
+  /** By the monotonic clock: a wall clock that is set must neither end a send nor let it wait. */
   readonly deadlineMs: number;
   /** Called when the deadline has passed and the send is not done. */
   expire(): void;
@@ -69,12 +70,15 @@ class DeadlineLane {
   #arm(): void {
     const first = this.#sends[0];
     if (this.#timer !== undefined || first === undefined) return;
-    this.#timer = this.#clock.setTimer(() => this.#onTimer(), Math.max(0, first.deadlineMs - this.#clock.now()));
+    this.#timer = this.#clock.setTimer(
+      () => this.#onTimer(),
+      Math.max(0, first.deadlineMs - this.#clock.monotonicMs()),
+    );
   }
 
   #onTimer(): void {
     this.#timer = undefined;
-    const nowMs = this.#clock.now();
+    const nowMs = this.#clock.monotonicMs();
     const pending = this.#sends.filter((send) => !send.isDone);
     this.#sends = pending.filter((send) => send.deadlineMs > nowMs);
     for (const send of pending) if (send.deadlineMs <= nowMs) send.expire();

@@ -36,15 +36,14 @@ export class SendInFlight implements AppendWaiter, PendingSend {
   constructor(
     topic: string,
     timeoutMs: number,
-    nowMs: number,
     broker: SendEnvironment,
     resolve: (result: SendResult) => void,
     reject: (error: unknown) => void,
   ) {
     this.#topic = topic;
     this.#timeoutMs = timeoutMs;
-    this.deadlineMs = nowMs + timeoutMs;
     this.#startedMs = broker.clock.monotonicMs();
+    this.deadlineMs = this.#startedMs + timeoutMs;
     this.#broker = broker;
     this.#resolve = resolve;
     this.#reject = reject;

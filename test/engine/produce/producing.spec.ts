@@ -131,6 +131,25 @@ describe('producing', () => {
     await expect(send({})).rejects.toBeInstanceOf(NoPermissionError);
   });
 
+  it.each([-3_600_000, 3_600_000])(
+    'gives up a send when its time is over, though the wall clock is set by %i ms',
+    async (stepMs) => {
+      await send({});
+      const startMs = clock.monotonicMs();
+      const ended: number[] = [];
+      for (const timeoutMs of [1000, 3000]) {
+        send({}, timeoutMs).catch(() => ended.push(clock.monotonicMs() - startMs));
+        await clock.advance(0, () => Promise.resolve());
+        clock.stepWallClock(stepMs);
+        // Of the same timeout: it must not go with the first one.
+        await clock.advance(500, () => Promise.resolve());
+        send({}, timeoutMs).catch(() => ended.push(clock.monotonicMs() - startMs));
+      }
+      await clock.advance(5000, () => Promise.resolve());
+      expect(ended).toEqual([1000, 1500, 3500, 4000]);
+    },
+  );
+
   it('gives up each send when its own time is over', async () => {
     await send({});
     const outcomes = [3000, 1000].map((timeoutMs) => {
