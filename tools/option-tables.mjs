@@ -38,10 +38,17 @@ const TABLES = [
     prefix: 'listener.',
     intro: '`topic` and `consumerGroup` are required. A value that is wrong keeps the app from starting.',
   },
+  {
+    title: '@TransactionListener',
+    file: 'lib/decorators/transaction-listener.decorator.ts',
+    type: 'TransactionListenerOptions',
+    prefix: 'transactionListener.',
+    intro: 'None is required: without options it is the listener of all transactions that no other one is bound to.',
+  },
 ];
 
 /** These options are not among those of the module. */
-const OWN_NAMES = new Set(['listener.', 'pull.']);
+const OWN_NAMES = new Set(['listener.', 'pull.', 'transactionListener.']);
 
 /** What stands in the tables: the module's options with all defaults, and those of a listener. */
 export function defaults({ broker, ...own }, listener) {
@@ -107,7 +114,7 @@ function textOf(member) {
 /** Where the resolved options are grouped otherwise than the given ones, the name is enough: it is there once. */
 function valueOf(resolved, path) {
   const direct = path.split('.').reduce((value, name) => value?.[name], resolved);
-  if (direct !== undefined || path.startsWith('listener.')) return direct;
+  if (direct !== undefined || /^(transactionL|l)istener\./.test(path)) return direct;
   const name = path.split('.').at(-1);
   return Object.values(resolved).find((value) => typeof value === 'object' && value !== null && name in value)?.[name];
 }
