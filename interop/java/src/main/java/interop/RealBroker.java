@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.Properties;
+import java.util.concurrent.ThreadLocalRandom;
 import org.apache.rocketmq.broker.BrokerController;
 import org.apache.rocketmq.common.BrokerConfig;
 import org.apache.rocketmq.common.MixAll;
@@ -135,9 +136,24 @@ final class RealBroker {
     MixAll.properties2Object(properties, config);
   }
 
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+  /**
+   * A port that is free, as the one two below it is. Not one that the system gives to connections: several brokers run at the same time, and one's client would
+   * take what another has just chosen.
+   */
+  private static int freePort() {
+    for (; ; ) {
+      int port = ThreadLocalRandom.current().nextInt(10_000, 30_000);
+      if (isFree(port) && isFree(port - 2)) {
+        return port;
+      }
+    }
+  }
+
+  private static boolean isFree(int port) {
+    try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+      return socket.isBound();
+    } catch (IOException error) {
+      return false;
     }
   }
 }
