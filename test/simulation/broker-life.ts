@@ -159,6 +159,8 @@ export class BrokerLife {
         `  ${plan.group} gets ${id} (${message.queueId}@${message.queueOffset}, attempt ${message.reconsumeTimes})`,
       );
       world.violated(...world.model.faultsOfDelivery(plan, message, world.clock.now()));
+      const sent = world.model.get(id);
+      if (sent !== undefined) sent.isDelivered = true;
       const delivery = world.model.delivery(plan.group, id);
       if (delivery.done || delivery.givenUp) delivery.repeated = true;
       const end = this.#began(plan, message);

@@ -53,6 +53,10 @@ export class Model {
       queueId: undefined,
       queueOffset: undefined,
       transactionId: undefined,
+      recallHandle: undefined,
+      openRecalls: 0,
+      isDelivered: false,
+      isRecalled: false,
       commitAsked: false,
       committed: false,
       rolledBack: false,
@@ -71,6 +75,7 @@ export class Model {
     message.queueId = result.messageQueue.queueId;
     message.queueOffset = result.queueOffset + index;
     message.transactionId = result.transactionId;
+    message.recallHandle = result.recallHandle;
   }
 
   refused(message: SentMessage, code: string): void {
@@ -106,6 +111,10 @@ export class Model {
     for (const message of this.#messages.values()) {
       if (!message.isSynced) message.mayBeLost = true;
       message.isExcused = true;
+      if (!message.isRecalled) continue;
+      // The recall's record may be lost as well.
+      message.isRecalled = false;
+      message.openRecalls += 1;
     }
   }
 
@@ -134,6 +143,7 @@ export class Model {
     }
     if (sent.kind === 'transaction' && !sent.commitAsked) faults.push('visible before its commit');
     if (sent.rolledBack) faults.push('visible though it was rolled back');
+    if (sent.isRecalled) faults.push('visible though it was recalled');
     if (this.isSurelyNotStored(sent)) faults.push(`there though its sender was told ${sent.refusal}`);
     return faults;
   }

@@ -1,9 +1,12 @@
 import type { Message } from '../../lib/engine/types/index.js';
 import type { BrokerLife } from './broker-life.js';
 import { PRODUCER_GROUP, TAGS, TOPICS } from './consumer-plan.js';
+import { recall } from './recalls.js';
 import type { MessageKind, SentMessage } from './sent-message.js';
 import type { World } from './world.js';
 
+/** Below 0: a time that has passed. */
+const TIMES_MS = [-500, 0, 1, 700, 1500, 4000, 12_345, 40_000] as const;
 const DELAYS_MS = [0, 1000, 5000, 10_000, 30_000] as const;
 
 /** What applications send. Nobody waits for an answer before the next step: a crash may come at any moment. */
@@ -35,6 +38,24 @@ export class Producers {
     const delayLevel = 1 + this.#world.choices.nextInt(DELAYS_MS.length - 1);
     const { message, sent } = this.#make('delayed', DELAYS_MS[delayLevel]!, true);
     this.#answerOf(life, sent, life.broker.send({ ...message, delayLevel }));
+  }
+
+  timed(life: BrokerLife): void {
+    const delayMs = this.#world.oneOf(TIMES_MS);
+    const isDelay = delayMs >= 0 && this.#world.chance(50);
+    const { message, sent } = this.#make(delayMs > 0 ? 'timed' : 'normal', Math.max(delayMs, 0), true);
+    const time = isDelay ? { delayMs } : { deliverAtMs: this.#world.clock.now() + delayMs };
+    this.#answerOf(life, sent, life.broker.send({ ...message, ...time }));
+  }
+
+  /** Mostly what still waits, sometimes what is on its way or gone. */
+  recall(life: BrokerLife): void {
+    const world = this.#world;
+    const earliestMs = world.clock.now() - world.oneOf([-1, 2000, 60_000]);
+    const timed = [...world.model.messages].filter(
+      (message) => message.recallHandle !== undefined && message.dueMs > earliestMs,
+    );
+    if (timed.length > 0) recall(world, life, world.oneOf(timed));
   }
 
   batch(life: BrokerLife): void {

@@ -1,4 +1,5 @@
-export type MessageKind = 'normal' | 'delayed' | 'transaction';
+/** Delayed: by a delay level. Timed: until a time of its own. */
+export type MessageKind = 'normal' | 'delayed' | 'timed' | 'transaction';
 
 /** What the model knows of one message that was sent. Facts about the future are added as they become known. */
 export interface SentMessage {
@@ -27,6 +28,14 @@ export interface SentMessage {
   queueId: number | undefined;
   queueOffset: number | undefined;
   transactionId: string | undefined;
+  /** Takes a timed message back. */
+  recallHandle: string | undefined;
+  /** Recalls that were asked for and did not end with a refusal: each of them may have come into force. */
+  openRecalls: number;
+  /** A handler has been given it. */
+  isDelivered: boolean;
+  /** A recall was acknowledged. */
+  isRecalled: boolean;
   /** Somebody has asked for the commit. */
   commitAsked: boolean;
   /** The commit was acknowledged. */
@@ -52,7 +61,6 @@ export function mustBeStored(message: SentMessage): boolean {
 
 /** In the end every consumer of its topic must have had it. */
 export function mustBeDelivered(message: SentMessage): boolean {
-  return (
-    mustBeStored(message) && !message.isExcused && (message.kind !== 'transaction' || message.outcome === 'COMMIT')
-  );
+  if (!mustBeStored(message) || message.isExcused || message.isRecalled || message.openRecalls > 0) return false;
+  return message.kind !== 'transaction' || message.outcome === 'COMMIT';
 }

@@ -96,6 +96,8 @@ export class Simulation {
       { name: 'burst', weight: 8, run: (life) => producers.burst(life) },
       { name: 'batch', weight: 3, run: (life) => producers.batch(life) },
       { name: 'delayed', weight: 8, run: (life) => producers.delayed(life) },
+      { name: 'timed', weight: 8, run: (life) => producers.timed(life) },
+      { name: 'recall', weight: 8, run: (life) => producers.recall(life) },
       { name: 'half', weight: 8, run: (life) => producers.half(life) },
       { name: 'end transaction', weight: 8, run: (life) => producers.endTransaction(life) },
       { name: 'subscribe', weight: 8, run: (life) => this.#subscribe(life) },

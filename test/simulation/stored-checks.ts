@@ -1,4 +1,4 @@
-import { Property, type StoredRecord } from '../../lib/engine/types/index.js';
+import { Property, TIMER_TOPIC, type StoredRecord } from '../../lib/engine/types/index.js';
 import { parseProperties } from '../../lib/engine/store/index.js';
 import { acceptsTag, GROUPS, TOPICS, type GroupPlan } from './consumer-plan.js';
 import type { Model } from './model.js';
@@ -74,6 +74,9 @@ function faultsOfPromise(message: SentMessage, places: Places, { unsyncedToo }: 
   if (visible.length > 0) return [];
   if (kind === 'delayed') {
     return places.of(id, SCHEDULE_TOPIC).length > 0 ? [] : [`${id} was acknowledged and waits nowhere`];
+  }
+  if (kind === 'timed') {
+    return places.of(id, TIMER_TOPIC).length > 0 ? [] : [`${id} was acknowledged and waits for no time`];
   }
   if (message.committed && unsyncedToo && !message.isExcused) return [`${id} was committed and is not visible`];
   return places.of(id, HALF_TOPIC).length > 0 ? [] : [`half message ${id} was acknowledged and is not there`];

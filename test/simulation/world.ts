@@ -112,8 +112,10 @@ export class World {
         maxOpenFiles: this.oneOf([4, 32]),
         maxHashSlotNum: this.oneOf([7, 61]),
         maxIndexNum: this.oneOf([16, 100]),
+        mappedFileSizeTimerLogBytes: this.oneOf([1024, 8192]),
       },
       defaultTopicQueueNums: this.oneOf([1, 2, 4]),
+      timerRollWindowMs: this.oneOf([2000, 10_000, 60_000]),
       messageDelayLevel: '1s 5s 10s 30s',
       transaction: { transactionTimeoutMs: 3000, checkIntervalMs: 5000, checkMax: 100 },
     };
