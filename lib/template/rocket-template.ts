@@ -34,6 +34,7 @@ import {
   type SendMessageOptions,
 } from './send-options.js';
 import type { RocketPullConsumer, RocketPullConsumerOptions } from './rocket-pull-consumer.js';
+import { ownBytes } from './own-bytes.js';
 import { respond, tell, underWay, type OutcomeCallback } from './send-outcome.js';
 
 /** Told how an asynchronous send went: exactly one of both is called, once. */
@@ -248,7 +249,8 @@ export class RocketTemplate {
    */
   async sendOneWay(destination: string, payloadOrMessage: unknown, options: MessageOptions = {}): Promise<void> {
     const checked = checkMessageOptions('sendOneWay', options);
-    await underWay(`one-way send to "${destination}"`, this.#sender.begin(destination, payloadOrMessage, checked));
+    const sending = this.#sender.begin(destination, ownBytes(payloadOrMessage), checked);
+    await underWay(`one-way send to "${destination}"`, sending);
   }
 
   /** {@link sendOneWay} to the queue of a key. */
@@ -259,7 +261,8 @@ export class RocketTemplate {
     options: MessageOptions = {},
   ): Promise<void> {
     const checked = readOneWayOptions('sendOneWayOrderly', hashKey, options);
-    await underWay(`one-way send to "${destination}"`, this.#sender.begin(destination, payloadOrMessage, checked));
+    const sending = this.#sender.begin(destination, ownBytes(payloadOrMessage), checked);
+    await underWay(`one-way send to "${destination}"`, sending);
   }
 
   /**

@@ -78,6 +78,21 @@ describe.each(['memory', 'a directory'])('on a disk in %s,', (kind) => {
     expect(app.log.matching(/^error: A one-way send to "logs" failed/)).toHaveLength(1);
   });
 
+  it('C20: bytes that are sent one-way are those of the call, whatever becomes of the buffer', async () => {
+    // Of a size that is compressed by another thread, while the sender goes on.
+    const bytes = Buffer.alloc(200_000, 'a');
+    await app.template.sendOneWay('logs', bytes);
+    await app.template.sendOneWay('logs', new RocketMessage(bytes));
+    await app.template.sendOneWay('logs', [new RocketMessage(bytes)]);
+    bytes.fill('b');
+    await deliveries.reached(4);
+    expect(payloads().map((payload) => Buffer.from(payload as Uint8Array).toString('latin1', 0, 3))).toEqual([
+      'aaa',
+      'aaa',
+      'aaa',
+    ]);
+  });
+
   it('C21: a send with waitStoreMsgOK false returns before the flush', async () => {
     disk.hold();
     const result = await app.template.syncSend('logs', 'option', { waitStoreMsgOK: false });

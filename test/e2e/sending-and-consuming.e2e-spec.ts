@@ -302,7 +302,12 @@ describe.each(['memory', 'a directory'])('delivery, on a disk in %s,', (disk) =>
   class OrderListener extends Recording {}
   @MessageListener({ topic: 'fees', consumerGroup: 'shop', maxReconsumeTimes: 2 })
   class FeeListener extends Recording {}
-  @MessageListener({ topic: 'numbers', consumerGroup: 'numbers', payloadType: Number, maxReconsumeTimes: 1 })
+  @MessageListener({
+    topic: 'numbers',
+    consumerGroup: 'numbers',
+    payloadType: Number,
+    onUnreadablePayload: 'DEAD_LETTER',
+  })
   class NumberListener extends Recording {}
   @MessageListener({ topic: '%DLQ%shop', consumerGroup: 'morgue', consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET' })
   @MessageListener({ topic: '%DLQ%numbers', consumerGroup: 'morgue', consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET' })
@@ -397,7 +402,7 @@ describe.each(['memory', 'a directory'])('delivery, on a disk in %s,', (disk) =>
     expect(fees.attempts).toEqual([0, 1]);
   });
 
-  it('is not repeated when the payload can not be made: a dead letter at once, with a line that names message and class', async () => {
+  it('is not repeated when the payload can not be made and the listener says so: a dead letter at once, with a line that names message and class', async () => {
     const { msgId } = await app.template.syncSend('numbers', 'no number');
     await app.broker.whenIdle();
     expect(app.module.get(NumberListener).deliveries.all).toEqual([]);
