@@ -314,7 +314,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       ids,
       requests,
       limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
-      compressor: new BodyCompressor(options.compressMsgBodyOverBytes),
+      compressor: new BodyCompressor(options.compressMsgBodyOverBytes, this.#activity),
       brokerName: options.brokerName,
       refusal: () => store.disk.refusal(),
       offsetMsgId: offsetMessageIds(options.storeHost),

@@ -1,6 +1,6 @@
 import { deflate, deflateSync } from 'node:zlib';
 
-import { SysFlag, type MaybePromise } from '../types/index.js';
+import { SysFlag, type Activity, type MaybePromise } from '../types/index.js';
 
 /** A body as it is stored, and the bits of `sysFlag` that say how. */
 export interface StoredBody {
@@ -18,18 +18,25 @@ const SYNC_UP_TO_BYTES = 32 * 1024;
 /** Compresses large bodies as RocketMQ's producers do (`compressMsgBodyOverHowmuch`). */
 export class BodyCompressor {
   readonly #fromBytes: number;
+  readonly #activity: Activity;
 
-  /** @param fromBytes bodies of this size and above are compressed */
-  constructor(fromBytes: number) {
+  /**
+   * @param fromBytes bodies of this size and above are compressed
+   * @param activity told of what another thread is at, which nothing else in this process shows
+   */
+  constructor(fromBytes: number, activity: Activity) {
     this.#fromBytes = fromBytes;
+    this.#activity = activity;
   }
 
   /** The body as it is to be stored. What does not become smaller stays as it is. */
   compress(body: Uint8Array): MaybePromise<StoredBody> {
     if (body.length < this.#fromBytes) return { body, sysFlag: 0 };
     if (body.length <= SYNC_UP_TO_BYTES) return smaller(body, deflateSync(body, { level: ZLIB_LEVEL }));
+    const end = this.#activity.begin();
     return new Promise((resolve, reject) => {
       deflate(body, { level: ZLIB_LEVEL }, (error, compressed) => {
+        end();
         if (error === null) resolve(smaller(body, compressed));
         else reject(error);
       });

@@ -62,6 +62,17 @@ describe('the embedded broker', () => {
     expect(received).toEqual(['hello']);
   });
 
+  it('is not idle while a large body is compressed', async () => {
+    await open();
+    const seen: number[] = [];
+    const handler = ({ body }: MessageExt): unknown => seen.push(body.length);
+    await broker.subscribe({ group: 'shop', subscriptions: [{ topic: 'orders', handler }] });
+    const sending = broker.send({ topic: 'orders', body: Buffer.alloc(300_000, 'a') });
+    await broker.whenIdle();
+    expect(seen).toEqual([300_000]);
+    await sending;
+  });
+
   it('hands messages to a pull consumer, which goes on after a restart where it was', async () => {
     const poll = async (): Promise<string[]> => {
       const consumer = await broker.createPullConsumer({ group: 'puller' });

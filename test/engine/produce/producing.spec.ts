@@ -43,7 +43,7 @@ describe('producing', () => {
       route: new TopicRoute(store.topics, random, { autoCreateTopics: true, defaultTopicQueueNums: 4, ...options }),
       ids: new UniqueIds(clock, random, Uint8Array.from([10, 0, 0, 1]), 4711),
       limits: { maxBodyBytes: 4 * 1024 * 1024, maxDelayLevel: levels.maxLevel },
-      compressor: new BodyCompressor(4096),
+      compressor: new BodyCompressor(4096, { begin: () => () => undefined }),
       requests,
       brokerName: 'broker-a',
       offsetMsgId: offsetMessageIds(store.options.storeHost),
