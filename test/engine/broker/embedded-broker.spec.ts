@@ -63,7 +63,6 @@ describe('the embedded broker', () => {
   });
 
   it('is not idle while a large body is compressed', async () => {
-    await open();
     const seen: number[] = [];
     const handler = ({ body }: MessageExt): unknown => seen.push(body.length);
     await broker.subscribe({ group: 'shop', subscriptions: [{ topic: 'orders', handler }] });
