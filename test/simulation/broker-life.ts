@@ -162,6 +162,7 @@ export class BrokerLife {
       const sent = world.model.get(id);
       if (sent !== undefined) sent.isDelivered = true;
       const delivery = world.model.delivery(plan.group, id);
+      delivery.times += 1;
       if (delivery.done || delivery.givenUp) delivery.repeated = true;
       const end = this.#began(plan, message);
       const succeed = (): void => {

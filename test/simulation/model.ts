@@ -12,12 +12,20 @@ interface DeliveryRecord {
   givenUp: boolean;
   /** It came again after that. */
   repeated: boolean;
+  /** The group was moved, perhaps past it: it need not come. */
+  isSkipped: boolean;
+  /** How often it came. */
+  times: number;
+  /** The group was moved back before it: it comes more often than this, also if it is done. */
+  mustComeAfter: number;
 }
 
 /** What a broker owes its users, in plain maps: what was sent, what was promised, what was handled. */
 export class Model {
   readonly #messages = new Map<string, SentMessage>();
   readonly #deliveries = new Map<string, Map<string, DeliveryRecord>>();
+  /** Moves of groups to other offsets that are under way. */
+  readonly groupMoves = new Set<{ onSent(sent: SentMessage): void }>();
   /** Nothing went wrong so far: no crash, no restart, no error of the disk. Then there are no repeats. */
   isUndisturbed = true;
 
@@ -65,6 +73,7 @@ export class Model {
       isExcused: false,
     };
     this.#messages.set(sent.id, sent);
+    for (const move of this.groupMoves) move.onSent(sent);
     return sent;
   }
 
@@ -93,8 +102,12 @@ export class Model {
     let records = this.#deliveries.get(group);
     if (records === undefined) this.#deliveries.set(group, (records = new Map()));
     let record = records.get(id);
-    if (record === undefined) records.set(id, (record = { done: false, givenUp: false, repeated: false }));
+    if (record === undefined) records.set(id, (record = newDelivery()));
     return record;
+  }
+
+  isSkipped(group: string, id: string): boolean {
+    return this.#deliveries.get(group)?.get(id)?.isSkipped ?? false;
   }
 
   isDone(group: string, id: string): boolean {
@@ -156,7 +169,9 @@ export class Model {
       for (const plan of GROUPS) {
         if (!isFor(plan, message)) continue;
         const record = this.#deliveries.get(plan.group)?.get(message.id);
-        if (record?.done !== true && record?.givenUp !== true) owed.push(`${plan.group}: ${message.id}`);
+        if (record?.isSkipped === true) continue;
+        const isOver = record?.done === true || record?.givenUp === true;
+        if (!isOver || record.times <= record.mustComeAfter) owed.push(`${plan.group}: ${message.id}`);
       }
     }
     return owed;
@@ -180,10 +195,14 @@ export class Model {
         other.queueId === message.queueId &&
         other.queueOffset !== undefined &&
         other.queueOffset < message.queueOffset;
-      if (isEarlier && !this.isDone(plan.group, other.id)) {
+      if (isEarlier && !this.isDone(plan.group, other.id) && !this.isSkipped(plan.group, other.id)) {
         found.push(`before ${other.id} at offset ${other.queueOffset} was done`);
       }
     }
     return found;
   }
+}
+
+function newDelivery(): DeliveryRecord {
+  return { done: false, givenUp: false, repeated: false, isSkipped: false, times: 0, mustComeAfter: -1 };
 }

@@ -1,6 +1,7 @@
 import type { InjectedErrorCode } from '../../lib/engine/io/index.js';
 import { BrokerLife } from './broker-life.js';
 import { GROUPS } from './consumer-plan.js';
+import { moveGroup } from './group-moves.js';
 import { Producers } from './producers.js';
 import { faultsOfStore, promisedMessages, type Strictness } from './stored-checks.js';
 import { viewStore } from './stored-view.js';
@@ -89,7 +90,8 @@ export class Simulation {
 
   #stepsWhileRunning(): readonly Step[] {
     const producers = this.#producers;
-    const { restarts } = this.#world.profile;
+    const { movesGroups, profile } = this.#world;
+    const { restarts } = profile;
     const restart = this.#life?.hasFailed === true ? 40 : 3;
     return [
       { name: 'send', weight: 14, run: (life) => producers.send(life) },
@@ -101,6 +103,7 @@ export class Simulation {
       { name: 'half', weight: 8, run: (life) => producers.half(life) },
       { name: 'end transaction', weight: 8, run: (life) => producers.endTransaction(life) },
       { name: 'subscribe', weight: 8, run: (life) => this.#subscribe(life) },
+      { name: 'move group', weight: movesGroups ? 5 : 0, run: (life) => moveGroup(this.#world, life) },
       { name: 'leave', weight: restarts ? 2 : 0, run: (life) => this.#leave(life) },
       { name: 'close', weight: restarts ? restart : 0, run: (life) => life.close() },
       ...this.#stepsInBetween(),
@@ -131,6 +134,7 @@ export class Simulation {
       this.#world.counts.restarts += 1;
     }
     this.#producers.newLife();
+    this.#world.model.groupMoves.clear();
     this.#life = life;
     life.start();
   }

@@ -98,7 +98,7 @@ function faultsOfGroupOffsets(model: Model, plan: GroupPlan, view: StoredView, p
       const again = places
         .all(id)
         .some((other) => other.destinationGroup === plan.group && other.reconsumeTimes > record.reconsumeTimes);
-      if (!model.isDone(plan.group, id) && !again) {
+      if (!model.isDone(plan.group, id) && !model.isSkipped(plan.group, id) && !again) {
         faults.push(
           `group ${plan.group} is at ${offset} of ${topic}:${queueId}, past ${id} at ${record.queueOffset}, which it has not handled`,
         );

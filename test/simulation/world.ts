@@ -40,6 +40,8 @@ export class World {
   readonly brokerOptions: BrokerOptions;
   readonly profile: (typeof PROFILES)[keyof typeof PROFILES];
   readonly isAsync: boolean;
+  /** Groups are moved to other offsets now and then. */
+  readonly movesGroups: boolean;
   /** A machine stopped under ASYNC_FLUSH. */
   hadLossyPowerCut = false;
   readonly counts: Counts = {
@@ -65,6 +67,7 @@ export class World {
     this.disk = new FaultyFileSystem({ random: new SeededRandom(seed + 0.5), clock: this.clock });
     this.profile = PROFILES[this.oneOf(['calm', 'crashes', 'errors', 'all', 'all', 'all'] as const)];
     this.isAsync = this.chance(25);
+    this.movesGroups = this.chance(40);
     this.brokerOptions = this.#chooseOptions();
   }
 
