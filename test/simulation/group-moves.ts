@@ -7,9 +7,6 @@ import type { World } from './world.js';
 /** Refusals that promise that no offset was moved. */
 const REFUSALS = new Set(['GROUP_NOT_EXIST', 'TOPIC_NOT_EXIST', 'INVALID_OPTION']);
 
-/** A group that consumes in order is not moved here: what its handler is doing at that moment overlaps with what comes after the move. */
-const MOVED_GROUPS = GROUPS.filter(({ mode }) => mode !== 'ORDERLY');
-
 /** Where a group is to go on, and which messages it may leave out for that. */
 interface Target {
   readonly what: string;
@@ -19,7 +16,7 @@ interface Target {
 
 /** Moves a group back or forth by the admin API, whether it has members or not. */
 export function moveGroup(world: World, life: BrokerLife): void {
-  const plan = world.oneOf(MOVED_GROUPS);
+  const plan = world.oneOf(GROUPS);
   if ([...world.model.groupMoves].some((other) => other instanceof GroupMove && other.plan === plan)) return;
   const target = chooseTarget(world, plan);
   if (target === undefined) return;

@@ -37,6 +37,8 @@ export class Lane {
   /** True while the lane stands in its dispatcher's round. */
   #listed = false;
   #suspension: TimerHandle | undefined;
+  /** Orderly: the lane that waits for what is being handled here. */
+  #successor: Lane | undefined;
   #disposed = false;
 
   constructor(queue: LaneQueue, topic: string | undefined) {
@@ -94,16 +96,30 @@ export class Lane {
 
   unblock(): void {
     this.#blocked = false;
+    const successor = this.#successor;
+    this.#successor = undefined;
+    successor?.unblock();
     this.offer();
   }
 
   /** Keeps the lane blocked for a while. */
   suspend(clock: Clock, durationMs: number): void {
-    if (this.#disposed) return;
+    if (this.#disposed) {
+      // Nothing comes again here, so there is nothing to pause for; but somebody may wait for the end of what was handled.
+      this.unblock();
+      return;
+    }
     this.#suspension = clock.setTimer(() => {
       this.#suspension = undefined;
       this.unblock();
     }, durationMs);
+  }
+
+  /** Lets another lane go on in this one's place: when what is being handled in order here has ended, and not beside it. {@link dispose} has to follow. */
+  handOver(successor: Lane): void {
+    if (!this.#blocked || this.#suspension !== undefined) return;
+    this.#successor = successor;
+    successor.block();
   }
 
   /** The queue is no longer consumed by this group: nothing may start any more. */

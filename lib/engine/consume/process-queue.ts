@@ -177,6 +177,12 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
     else this.#take(answer);
   }
 
+  /** Gives its place to another view of the same queue, which waits for what is being handled in order. Everything else ends here. */
+  handOver(successor: ProcessQueue): void {
+    for (const [index, lane] of this.#lanes.entries()) lane.handOver(successor.#lanes[index]!);
+    this.dispose();
+  }
+
   /** Ends the queue's part in this group. What is still under way changes nothing any more. */
   dispose(): void {
     this.assign(undefined);

@@ -67,9 +67,10 @@ export class TopicQueues {
   move(queueId: number, offset: number): void {
     const left = this.#queues[queueId];
     if (left === undefined) return;
-    left.dispose();
     this.#offsets.cell(this.#shared.topic, queueId).commit(offset);
-    this.#queues[queueId] = this.#open(queueId);
+    const moved = this.#open(queueId);
+    left.handOver(moved);
+    this.#queues[queueId] = moved;
     this.refresh();
   }
 

@@ -73,6 +73,43 @@ describe('the admin API, groups', () => {
     expect((await harness.admin.groups.lag('g')).totalLag).toBe(0);
   });
 
+  it.each([
+    ['succeeds', () => undefined],
+    [
+      'fails',
+      () => {
+        throw new Error('simulated failure');
+      },
+    ],
+  ])('keeps a queue in order that is moved while its handler runs, which then %s', async (_, end) => {
+    const ends: (() => void)[] = [];
+    let running = 0;
+    let mostAtOnce = 0;
+    const handle = async (): Promise<void> => {
+      running += 1;
+      mostAtOnce = Math.max(mostAtOnce, running);
+      const isFirst = ends.length === 0;
+      await new Promise<void>((resolve) => ends.push(resolve));
+      running -= 1;
+      if (isFirst) end();
+    };
+    const listening = await harness.listen('g', 'orders', handle, { subscription: { consumeMode: 'ORDERLY' } });
+    await Promise.all(['a', 'b', 'c'].map((body) => harness.send('orders', body, { queueId: 0 })));
+    await turns();
+    expect(listening.received).toEqual(['a']);
+    const back = { topic: 'orders', queueId: 0, offset: 0 };
+    await harness.admin.groups.resetToOffset('g', { ...back, offset: 2 });
+    await harness.admin.groups.resetToOffset('g', back);
+    await turns();
+    expect(listening.received).toEqual(['a']);
+    for (let ended = 0; ended < 4; ended++) {
+      ends[ended]?.();
+      await turns();
+    }
+    expect(listening.received).toEqual(['a', 'a', 'b', 'c']);
+    expect(mostAtOnce).toBe(1);
+  });
+
   it('counts messages that wait for another attempt', async () => {
     let failing = true;
     const listening = await harness.listen('g', 'orders', () => {
