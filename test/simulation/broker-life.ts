@@ -8,6 +8,7 @@ import {
   type TransactionState,
 } from '../../lib/engine/types/index.js';
 import { NonRetryableError } from '../../lib/errors/index.js';
+import type { BroadcastMember } from './broadcast-member.js';
 import { PRODUCER_GROUP, type GroupPlan } from './consumer-plan.js';
 import { idOf } from './sent-message.js';
 import { SimulatedProcess } from './simulated-process.js';
@@ -27,6 +28,7 @@ export class BrokerLife {
   /** The broker takes no more sends. */
   hasFailed = false;
   readonly consumers: { readonly plan: GroupPlan; readonly consumer: Consumer }[] = [];
+  readonly broadcastMembers: BroadcastMember[] = [];
   /** Subscriptions that are under way. */
   readonly subscribing = new Set<GroupPlan>();
   readonly #world: World;

@@ -1,4 +1,5 @@
 import type { InjectedErrorCode } from '../../lib/engine/io/index.js';
+import { BroadcastMember } from './broadcast-member.js';
 import { BrokerLife } from './broker-life.js';
 import { GROUPS } from './consumer-plan.js';
 import { moveGroup } from './group-moves.js';
@@ -35,6 +36,7 @@ export class Simulation {
   readonly #producers: Producers;
   #life: BrokerLife | undefined;
   #lives = 0;
+  #broadcastMembers = 0;
   #isSlow = false;
   #isDiskFull = false;
 
@@ -104,6 +106,8 @@ export class Simulation {
       { name: 'end transaction', weight: 8, run: (life) => producers.endTransaction(life) },
       { name: 'subscribe', weight: 8, run: (life) => this.#subscribe(life) },
       { name: 'move group', weight: movesGroups ? 5 : 0, run: (life) => moveGroup(this.#world, life) },
+      { name: 'join broadcast', weight: 3, run: (life) => this.#joinBroadcast(life) },
+      { name: 'leave broadcast', weight: 1, run: (life) => this.#leaveBroadcast(life) },
       { name: 'leave', weight: restarts ? 2 : 0, run: (life) => this.#leave(life) },
       { name: 'close', weight: restarts ? restart : 0, run: (life) => life.close() },
       ...this.#stepsInBetween(),
@@ -146,6 +150,18 @@ export class Simulation {
     if (life.subscribing.has(plan) || members >= 2) return;
     world.log(`  subscribe ${plan.group}`);
     life.subscribe(plan);
+  }
+
+  #joinBroadcast(life: BrokerLife): void {
+    const members = life.broadcastMembers;
+    if (members.length >= 2) return;
+    const member = new BroadcastMember(this.#world, ++this.#broadcastMembers);
+    members.push(member);
+    member.join(life, () => members.splice(members.indexOf(member), 1));
+  }
+
+  #leaveBroadcast(life: BrokerLife): void {
+    if (life.broadcastMembers[0]?.leave(life) === true) life.broadcastMembers.shift();
   }
 
   #leave(life: BrokerLife): void {
@@ -291,13 +307,18 @@ export class Simulation {
       const isThere = life.consumers.some((other) => other.plan === plan) || life.subscribing.has(plan);
       if (!isThere) life.subscribe(plan);
     }
-    let owed = world.model.owed();
+    if (life.broadcastMembers.length === 0) this.#joinBroadcast(life);
+    const allOwed = (): string[] => [
+      ...world.model.owed(),
+      ...life.broadcastMembers.flatMap((member) => member.owed()),
+    ];
+    let owed = allOwed();
     for (let round = 0; round < HEALING_ROUNDS && owed.length > 0; round++) {
       // Those whose half message has been acknowledged only now are among them.
       this.#producers.endAll(life);
       await this.#pass(HEALING_ROUND_MS);
       world.assertNoViolation();
-      owed = world.model.owed();
+      owed = allOwed();
     }
     if (owed.length > 0) world.violated(`never handled: ${owed.slice(0, 10).join(', ')}`);
     await this.#end(life);
