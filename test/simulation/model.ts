@@ -177,10 +177,10 @@ export class Model {
     return owed;
   }
 
-  /** Messages of a group that must lie among its dead letters. */
+  /** Messages of a group that must lie among its dead letters: not those that it was moved past while the disk did not take them as such. */
   givenUp(group: string): string[] {
     return [...(this.#deliveries.get(group) ?? [])]
-      .filter(([, record]) => record.givenUp && !record.done)
+      .filter(([, record]) => record.givenUp && !record.done && !record.isSkipped)
       .map(([id]) => id);
   }
 
