@@ -22,7 +22,11 @@ export class ConsumeHarness {
   private constructor(store: StoreHarness, redelivery: Redelivery | undefined) {
     this.store = store;
     const retries = redelivery ?? new RetryService(store.context, store.levels);
-    this.consume = new ConsumeService(store.context, { redelivery: retries, compileSelector, claimGroup: () => () => undefined });
+    this.consume = new ConsumeService(store.context, {
+      redelivery: retries,
+      compileSelector,
+      claimGroup: () => () => undefined,
+    });
     this.#delay = new DelayLevelService(store.context, store.levels);
   }
 
