@@ -10,6 +10,7 @@ import type {
   RecordDraft,
   TimerHandle,
 } from '../types/index.js';
+import { GroupPacer } from './group-pacer.js';
 import { isOutOfSpace } from './out-of-space.js';
 import type { LogTail } from './log-tail.js';
 import { encodeBlank, needsNextSegment, type RecordEncoder } from './record-encoder.js';
@@ -73,7 +74,12 @@ export class CommitLog {
   #pending: PendingRecord[] = [];
   /** Appends that wait for room, in order. */
   #waiting: { readonly draft: RecordDraft; readonly numbers: QueueNumbers; readonly waiter: AppendWaiter }[] = [];
+  readonly #pacer = new GroupPacer();
+  /** Ends when all that was appended has got to the disk; undefined when nothing is under way. */
   #flushing: Promise<void> | undefined;
+  #onFlushed: () => void = () => undefined;
+  /** A group is on its way to the disk. There is never more than one. */
+  #groupUnderWay = false;
   #state: 'open' | 'rolling back' | 'failed' | 'closed' = 'open';
   #failure: unknown;
   #syncTimer: TimerHandle | undefined;
@@ -208,7 +214,8 @@ export class CommitLog {
     block.usedBytes += sizeBytes;
     this.#endOffset += sizeBytes;
     this.#pending.push(record);
-    this.#flushing ??= this.#flushAll();
+    if (this.#flushing === undefined) this.#beginFlushing();
+    else if (this.#pending.length >= this.#pacer.cutAt && !this.#groupUnderWay) void this.#flushGroup();
     if (!waits) waiter.onStored(record);
   }
 
@@ -223,59 +230,98 @@ export class CommitLog {
     this.#endOffset += restBytes;
   }
 
-  async #flushAll(): Promise<void> {
+  #beginFlushing(): void {
     const done = this.#environment.activity.begin();
-    try {
-      do {
-        // Lets the whole present burst of sends into this group.
-        await new Promise<void>((resolve) => this.#environment.clock.defer(resolve));
-        await this.#flushGroup();
-        this.#admitWaiting();
-        this.#tellGroupWaiters();
-      } while (this.#pending.length > 0);
-    } finally {
-      this.#flushing = undefined;
-      this.#tellGroupWaiters();
-      done();
-    }
+    this.#flushing = new Promise((resolve) => {
+      this.#onFlushed = () => {
+        this.#flushing = undefined;
+        done();
+        resolve();
+      };
+    });
+    this.#gather();
   }
 
+  /** Lets the whole present burst of sends into the next group. */
+  #gather(): void {
+    this.#environment.clock.defer(() => {
+      this.#pacer.burstEnded(this.#environment.clock.monotonicMs());
+      if (this.#groupUnderWay) return;
+      if (this.#pending.length > 0) void this.#flushGroup();
+      else this.#onFlushed();
+    });
+  }
+
+  /** Begins at once, before this returns: what waits for a promise would wait for the end of the burst. */
   async #flushGroup(): Promise<void> {
     const { clock, observer } = this.#environment;
     const startedMs = clock.monotonicMs();
     const group = this.#pending;
     const endOffset = this.#endOffset;
     this.#pending = [];
+    this.#groupUnderWay = true;
     try {
       await this.#writeUpTo(endOffset);
     } catch (error) {
       await this.#onWriteFailed(error, [...group, ...this.#pending]);
+      this.#groupEnded();
       return;
     }
-    observer?.flushed(group.length, clock.monotonicMs() - startedMs);
+    const nowMs = clock.monotonicMs();
+    observer?.flushed(group.length, nowMs - startedMs);
     this.#visibleOffset = endOffset;
+    this.#pacer.groupEnded(group.length, this.#pending.length, nowMs - startedMs, nowMs);
+    this.#groupEnded();
     this.#environment.onVisible(group);
     for (const record of group) record.waiter?.onStored(record);
     this.#tail.shrink(endOffset);
     if (this.#options.flushDiskType === 'ASYNC_FLUSH') this.#syncSoon();
   }
 
+  #groupEnded(): void {
+    this.#groupUnderWay = false;
+    this.#admitWaiting();
+    this.#gather();
+    if (this.#pending.length >= this.#pacer.cutAt && !this.#groupUnderWay) void this.#flushGroup();
+    this.#tellGroupWaiters();
+  }
+
   async #writeUpTo(endOffset: number): Promise<void> {
-    for (const block of this.#tail.from(this.#visibleOffset)) {
+    const syncs = this.#options.flushDiskType === 'SYNC_FLUSH';
+    const blocks = this.#tail.from(this.#visibleOffset);
+    for (const block of blocks) {
       const from = Math.max(block.startOffset, this.#visibleOffset);
       const to = Math.min(block.startOffset + block.usedBytes, endOffset);
       if (from >= to) continue;
-      await this.#openSegment(this.#segments.startOf(from));
-      await this.#segments.write(block.bytes.subarray(from - block.startOffset, to - block.startOffset), from);
+      const start = this.#segments.startOf(from);
+      if (start !== this.#lastSegment) await this.#openSegment(start);
+      const bytes = block.bytes.subarray(from - block.startOffset, to - block.startOffset);
+      if (syncs && from === this.#visibleOffset && to === endOffset && this.#dirtySegment < 0) {
+        await this.#writeAndSync(bytes, from);
+        return;
+      }
+      await this.#segments.write(bytes, from);
       // Only now: a sync that began during the write need not have covered it.
       this.#dirtySegment = this.#lastSegment;
     }
-    if (this.#options.flushDiskType === 'SYNC_FLUSH') await this.#datasync();
+    if (syncs) await this.#datasync();
+  }
+
+  /** A group that lies in one piece, as most do. Nothing else is to be synced, so it needs no turn among the syncs. */
+  async #writeAndSync(bytes: Uint8Array, offset: number): Promise<void> {
+    const { clock, observer } = this.#environment;
+    const startedMs = clock.monotonicMs();
+    const outcome = await this.#segments.writeAndSync(bytes, offset);
+    if (outcome !== undefined) {
+      this.#fail(outcome.syncError, 'sync');
+      throw outcome.syncError;
+    }
+    observer?.synced(clock.monotonicMs() - startedMs);
   }
 
   /** Before a segment is begun the one before it is synced, also by a sync that is under way: a power cut must not leave a hole in the log. */
   async #openSegment(start: number): Promise<void> {
-    if (start !== this.#lastSegment) await this.#datasync();
+    await this.#datasync();
     await this.#segments.ensure(start);
     this.#lastSegment = start;
   }

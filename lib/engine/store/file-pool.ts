@@ -15,11 +15,11 @@ export class FilePool {
     this.#maxOpen = maxOpen;
   }
 
-  /** Runs `work` with the file, opened (made, if `mode` says so) when it is not open. */
+  /** Runs `work` with the file, opened (made, if `mode` says so) when it is not open. With one that is open it begins at once, before this returns. */
   async use<T>(path: string, mode: 'read' | 'write' | 'create', work: (file: FileHandle) => Promise<T>): Promise<T> {
     const pooled = this.#acquire(path, mode);
     try {
-      return await work(await pooled.handle);
+      return await work(pooled.file ?? (await pooled.handle));
     } finally {
       pooled.users--;
       if (pooled.users === 0) pooled.onUnused?.();
@@ -48,14 +48,20 @@ export class FilePool {
     const known = this.#files.get(path);
     this.#files.delete(path);
     // One handle serves readers and writers, so a pooled file is always opened for writing.
-    const pooled = known ?? { handle: this.#fileSystem.open(path, mode === 'read' ? 'write' : mode), users: 0 };
+    const pooled = known ?? this.#open(path, mode === 'read' ? 'write' : mode);
     this.#files.set(path, pooled);
     pooled.users++;
-    if (known === undefined) {
-      pooled.handle.catch(() => {
+    return pooled;
+  }
+
+  #open(path: string, mode: 'write' | 'create'): PooledFile {
+    const pooled: PooledFile = { handle: this.#fileSystem.open(path, mode), users: 0, file: undefined };
+    pooled.handle.then(
+      (file) => (pooled.file = file),
+      () => {
         if (this.#files.get(path) === pooled) this.#files.delete(path);
-      });
-    }
+      },
+    );
     return pooled;
   }
 
@@ -73,6 +79,8 @@ export class FilePool {
 
 interface PooledFile {
   readonly handle: Promise<FileHandle>;
+  /** The same, once it is open. */
+  file: FileHandle | undefined;
   users: number;
   /** Called when the last user is done. */
   onUnused?: () => void;

@@ -1,5 +1,5 @@
 import { StoreFormatError } from '../../errors/index.js';
-import type { FileSystem } from '../types/index.js';
+import type { FileHandle, FileSystem, SyncOutcome } from '../types/index.js';
 import { makeDurableDirectory } from './durable-directory.js';
 import type { FilePool } from './file-pool.js';
 import { offsetFileName, parseOffsetFileName } from './file-names.js';
@@ -111,6 +111,14 @@ export class SegmentFiles {
     await this.#pool.use(this.path(offset), 'write', (file) => file.write(source, offset % this.fileSizeBytes));
   }
 
+  /** Writes within one file, which exists, and syncs what it writes. As `FileHandle.writeAndSync`: the outcome is the sync's. */
+  writeAndSync(source: Uint8Array, offset: number): Promise<SyncOutcome> {
+    const position = offset % this.fileSizeBytes;
+    return this.#pool.use(this.path(offset), 'write', (file) =>
+      file.writeAndSync === undefined ? writeThenSync(file, source, position) : file.writeAndSync(source, position),
+    );
+  }
+
   /** Makes what was written to the file that holds `offset` durable. */
   async datasync(offset: number): Promise<void> {
     await this.#pool.use(this.path(offset), 'write', (file) => file.datasync());
@@ -180,5 +188,15 @@ export class SegmentFiles {
       throw error;
     }
     await this.#fileSystem.syncDirectory(this.directory);
+  }
+}
+
+async function writeThenSync(file: FileHandle, source: Uint8Array, position: number): Promise<SyncOutcome> {
+  await file.write(source, position);
+  try {
+    await file.datasync();
+    return undefined;
+  } catch (error) {
+    return { syncError: error };
   }
 }

@@ -40,6 +40,11 @@ export interface FileHandle {
   read(target: Uint8Array, position: number): Promise<number>;
   /** Writes all of `source` at `position`. A rejection may leave any part of it written. */
   write(source: Uint8Array, position: number): Promise<void>;
+  /**
+   * As {@link write} followed by {@link datasync}, in one call. A rejection says that the writing failed; when it was the sync that did, or may have been, the promise
+   * resolves with its error. Undefined where the operating system has no such call.
+   */
+  readonly writeAndSync?: ((source: Uint8Array, position: number) => Promise<SyncOutcome>) | undefined;
   /** Sets the length; new bytes read as zero and take no room on a disk that knows sparse files. */
   truncate(sizeBytes: number): Promise<void>;
   sizeBytes(): Promise<number>;
@@ -47,6 +52,9 @@ export interface FileHandle {
   datasync(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Undefined: all is on the disk. Else nobody knows what is. */
+export type SyncOutcome = { readonly syncError: unknown } | undefined;
 
 export interface FileStat {
   readonly kind: 'file' | 'directory' | 'other';

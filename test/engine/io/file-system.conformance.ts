@@ -46,6 +46,30 @@ export function describeFileSystem(open: () => Promise<FileSystemUnderTest>): vo
     }
   }
 
+  describe('writeAndSync', () => {
+    it('writes where it is told to, as write does, where there is such a call', async () => {
+      await withFile('file', 'create', async (file) => {
+        await file.write(Buffer.from('abcdef'), 0);
+        if (file.writeAndSync === undefined) return;
+        expect(await file.writeAndSync(Buffer.from('XY'), 2)).toBeUndefined();
+        expect(await file.writeAndSync(Buffer.from('Z'), 6)).toBeUndefined();
+        const target = Buffer.alloc(8);
+        expect(await file.read(target, 0)).toBe(7);
+        expect(target.toString('latin1', 0, 7)).toBe('abXYefZ');
+        await expect(file.writeAndSync(Buffer.from('x'), -1)).rejects.toMatchObject({ code: 'EINVAL' });
+      });
+    });
+
+    it('is refused by a file that has been closed', async () => {
+      const file = await files.open(at('file'), 'create');
+      await file.writeAndSync?.(Buffer.from('a'), 0);
+      await file.close();
+      if (file.writeAndSync === undefined) return;
+      await expect(file.writeAndSync(Buffer.from('b'), 0)).rejects.toMatchObject({ code: 'EBADF' });
+      expect(await contentOf('file')).toBe('a');
+    });
+  });
+
   describe('open', () => {
     it.each(['read', 'write'] as const)('refuses a missing file for %s', async (mode) => {
       await expect(files.open(at('missing'), mode)).rejects.toMatchObject({ code: 'ENOENT' });

@@ -11,6 +11,7 @@ import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../suppor
 /** The memory file system, with every sync counted, held up, or failed on demand. */
 class WatchedFileSystem extends MemoryFileSystem {
   syncs: string[] = [];
+  logWrites = 0;
   failSyncsOf: string | undefined;
   #gate: Promise<void> | undefined;
   #openGate: () => void = () => undefined;
@@ -27,6 +28,11 @@ class WatchedFileSystem extends MemoryFileSystem {
   override async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
     const file = await super.open(path, mode);
     const datasync = file.datasync.bind(file);
+    const write = file.write.bind(file);
+    file.write = (source, position) => {
+      if (path.includes('/commitlog/')) this.logWrites++;
+      return write(source, position);
+    };
     file.datasync = async () => {
       if (path.includes('/commitlog/')) await this.#gate;
       if (this.failSyncsOf !== undefined && path.includes(this.failSyncsOf)) {
@@ -36,6 +42,19 @@ class WatchedFileSystem extends MemoryFileSystem {
       await datasync();
     };
     return file;
+  }
+}
+
+/** Time that passes while the process works. */
+class WorkingClock extends ManualClock {
+  #workedMs = 0;
+
+  work(durationMs: number): void {
+    this.#workedMs += durationMs;
+  }
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.#workedMs;
   }
 }
 
@@ -63,6 +82,24 @@ describe('writing to the store', () => {
     const appended = await Promise.all(Array.from({ length: 50 }, (_, i) => store.messages.append(testDraft(`${i}`))));
     expect(logSyncs()).toBe(1);
     expect(appended.map(({ queueOffset }) => queueOffset)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+  });
+
+  it('begins to write within a burst when the senders take longer than the disk', async () => {
+    const clock = new WorkingClock();
+    await open(files, { clock, mappedFileSizeCommitLogBytes: 1024 * 1024 });
+    const appendAll = (texts: readonly string[]): Promise<unknown> =>
+      Promise.all(texts.map((text) => store.messages.append(testDraft(text)).then(() => clock.work(1))));
+    const texts = Array.from({ length: 40 }, (_, i) => `${i}`);
+    const begunInBurst: number[] = [];
+    for (let burst = 0; burst < 3; burst++) {
+      files.logWrites = 0;
+      const appends = appendAll(texts);
+      begunInBurst.push(files.logWrites);
+      await appends;
+    }
+    // What the senders and the disk take is known after the first burst and the write of the second.
+    expect(begunInBurst).toEqual([0, 0, 1]);
+    expect(await bodiesOf(store)).toEqual([...texts, ...texts, ...texts]);
   });
 
   it('acknowledges and shows a message only when it is on disk', async () => {
