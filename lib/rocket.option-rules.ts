@@ -66,7 +66,8 @@ export function checkOptions(
   refusal: OptionRefusal,
   required: readonly string[] = [],
 ): void {
-  for (const [option, value] of Object.entries(given)) {
+  for (const option of Object.keys(given)) {
+    const value: unknown = (given as Record<string, unknown>)[option];
     const rule = Object.hasOwn(rules, option) ? rules[option] : undefined;
     if (rule === undefined) {
       const known = Object.keys(rules);

@@ -17,13 +17,32 @@ export function toJsonText(payload: unknown): string {
   refuseWhatJsonLacks(payload);
   let text: string | undefined;
   try {
-    text = JSON.stringify(payload, replaceValue) as string | undefined;
+    // Most payloads need no look at each value while they are written, and the text is made several times as fast without.
+    const replacer = isPlain(payload, MOST_LEVELS) ? undefined : replaceValue;
+    text = JSON.stringify(payload, replacer) as string | undefined;
   } catch (error) {
     if (error instanceof PayloadError) throw error;
     throw new PayloadError({ payload: payloadText(payload), reason: reasonOf(error) }, error);
   }
   if (text === undefined) throw new PayloadError({ payload: payloadText(payload), reason: 'its toJSON gives nothing' });
   return text;
+}
+
+/** Levels of a payload that are looked at for being plain: what is deeper may be a cycle. */
+const MOST_LEVELS = 8;
+
+/** True when a value is nothing but simple objects, arrays, and what JSON has of its own. */
+function isPlain(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) {
+    return value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  }
+  if (levels === 0) return false;
+  if (Array.isArray(value)) return value.every((element: unknown) => isPlain(element, levels - 1));
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  for (const name of Object.keys(value)) {
+    if (!isPlain((value as Record<string, unknown>)[name], levels - 1)) return false;
+  }
+  return true;
 }
 
 function payloadText(payload: unknown): string {

@@ -1,6 +1,8 @@
 /** Headers of a message by name. See {@link RocketHeaders} for the names that RocketMQ gives a meaning. */
 export type MessageHeaders = Readonly<Record<string, unknown>>;
 
+const NO_HEADERS: MessageHeaders = Object.freeze({});
+
 /**
  * A payload together with its headers.
  *
@@ -10,8 +12,8 @@ export class RocketMessage<T = unknown> {
   readonly payload: T;
   readonly headers: MessageHeaders;
 
-  constructor(payload: T, headers: MessageHeaders = {}) {
+  constructor(payload: T, headers: MessageHeaders = NO_HEADERS) {
     this.payload = payload;
-    this.headers = Object.freeze({ ...headers });
+    this.headers = headers === NO_HEADERS ? headers : Object.freeze({ ...headers });
   }
 }

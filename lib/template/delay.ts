@@ -22,13 +22,16 @@ export interface MessageDelay {
  * @throws MessageIllegalError when two ways are used at once
  */
 export function readDelay(delayLevel: number | undefined, { delayMs, deliverAt }: DelayOptions): MessageDelay {
-  const given = Object.entries({ 'delay level': delayLevel, delayMs, deliverAt }).filter(([, at]) => at !== undefined);
-  const [first, second] = given;
-  if (first !== undefined && second !== undefined) {
-    const reason = `its ${first[0]} is given as well, and only one can say when it is to be delivered`;
-    throw new MessageIllegalError({ field: `its ${second[0]}`, value: second[1], reason });
-  }
+  refuseBoth('delay level', delayLevel, 'delayMs', delayMs);
+  refuseBoth('delay level', delayLevel, 'deliverAt', deliverAt);
+  refuseBoth('delayMs', delayMs, 'deliverAt', deliverAt);
   return { delayLevel, delayMs, deliverAtMs: deliverAt === undefined ? undefined : Number(deliverAt) };
+}
+
+function refuseBoth(first: string, firstValue: unknown, second: string, secondValue: unknown): void {
+  if (firstValue === undefined || secondValue === undefined) return;
+  const reason = `its ${first} is given as well, and only one can say when it is to be delivered`;
+  throw new MessageIllegalError({ field: `its ${second}`, value: secondValue, reason });
 }
 
 /** Whether the message waits: 0 means no delay. */

@@ -20,55 +20,58 @@ export function composeMessage(
   converter: MessageConverter,
 ): Message {
   const { topic, tags } = parseDestination(destination);
-  const message = payloadOrMessage instanceof RocketMessage ? payloadOrMessage : new RocketMessage(payloadOrMessage);
-  const headers: MessageHeaders = { ...message.headers, ...options.headers };
+  const isMessage = payloadOrMessage instanceof RocketMessage;
+  const payload: unknown = isMessage ? payloadOrMessage.payload : payloadOrMessage;
+  const headers = joined(isMessage ? payloadOrMessage.headers : undefined, options.headers);
   const sent = readSentHeaders(headers);
-  const encoded = converter.toBody(message.payload, headers);
+  const encoded = converter.toBody(payload, headers);
   const properties =
     encoded.contentType === undefined
       ? sent.properties
       : { ...sent.properties, [RocketHeaders.CONTENT_TYPE]: encoded.contentType };
+  const delayLevel = agree('delay level', 'option delayLevel', options.delayLevel, 'header DELAY', sent.delayLevel);
+  const delay = readDelay(delayLevel, options);
+  const tagBefore = agree('tag', 'destination', tags, 'option tags', options.tags);
+  const tagSource = tags === undefined ? 'option tags' : 'destination';
   return {
     topic,
     body: encoded.body,
     properties,
-    tags: agree('tag', [
-      ['destination', tags],
-      ['option tags', options.tags],
-      ['header TAGS', sent.tags],
-    ]),
-    keys: agree('keys', [
-      ['option keys', readKeys('option keys', options.keys)],
-      ['header KEYS', sent.keys],
-    ]),
-    flag: agree('flag', [
-      ['option flag', options.flag],
-      ['header FLAG', sent.flag],
-    ]),
-    ...readDelay(
-      agree('delay level', [
-        ['option delayLevel', options.delayLevel],
-        ['header DELAY', sent.delayLevel],
-      ]),
-      options,
-    ),
+    tags: agree('tag', tagSource, tagBefore, 'header TAGS', sent.tags),
+    keys: agree('keys', 'option keys', readKeys('option keys', options.keys), 'header KEYS', sent.keys),
+    flag: agree('flag', 'option flag', options.flag, 'header FLAG', sent.flag),
+    delayLevel: delay.delayLevel,
+    delayMs: delay.delayMs,
+    deliverAtMs: delay.deliverAtMs,
     shardingKey: options.hashKey,
-    waitStoreMsgOK: agree('waitStoreMsgOK', [
-      ['option waitStoreMsgOK', options.waitStoreMsgOK],
-      ['header WAIT_STORE_MSG_OK', sent.waitStoreMsgOK],
-    ]),
+    waitStoreMsgOK: agree(
+      'waitStoreMsgOK',
+      'option waitStoreMsgOK',
+      options.waitStoreMsgOK,
+      'header WAIT_STORE_MSG_OK',
+      sent.waitStoreMsgOK,
+    ),
   };
 }
 
-type Statement<T> = readonly [source: string, value: T | undefined];
+const NO_HEADERS: MessageHeaders = {};
 
-function agree<T>(what: string, statements: readonly Statement<T>[]): T | undefined {
-  const [first, second] = statements.filter(([, value], index, all) => {
-    return value !== undefined && all.findIndex(([, other]) => other === value) === index;
-  });
-  if (first !== undefined && second !== undefined) {
-    const reason = `the ${first[0]} says ${JSON.stringify(first[1])}`;
-    throw new MessageIllegalError({ field: `its ${what} of ${second[0]}`, value: second[1], reason });
-  }
-  return first?.[1];
+/** The headers of the message and of the send; the latter win. */
+function joined(first: MessageHeaders | undefined, second: MessageHeaders | undefined): MessageHeaders {
+  if (first === undefined || second === undefined) return first ?? second ?? NO_HEADERS;
+  return { ...first, ...second };
+}
+
+/** What two places say of one thing. Undefined: nothing. */
+function agree<T>(
+  what: string,
+  firstSource: string,
+  first: T | undefined,
+  secondSource: string,
+  second: T | undefined,
+): T | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  if (first === second) return first;
+  const reason = `the ${firstSource} says ${JSON.stringify(first)}`;
+  throw new MessageIllegalError({ field: `its ${what} of ${secondSource}`, value: second, reason });
 }

@@ -28,6 +28,7 @@ import { Requester } from './requester.js';
 import { readDelayedArguments, readOneWayOptions, readOrderlyArguments, readSendArguments } from './send-arguments.js';
 import {
   checkMessageOptions,
+  checkSendOptions,
   type DelayedSendOptions,
   type MessageOptions,
   type SendBatchOptions,
@@ -82,7 +83,7 @@ export class RocketTemplate {
   async convertAndSend(destination: string, payload: unknown, headers: MessageHeaders = {}): Promise<void> {
     refuseBatch(payload, 'convertAndSend takes one payload; syncSend takes a batch');
     const message = payload instanceof RocketMessage ? payload : new RocketMessage(payload);
-    await this.syncSend(destination, message, { headers });
+    await this.#sender.begin(destination, message, checkSendOptions('convertAndSend', { headers }));
   }
 
   /** Sends a message, and resolves when it is stored as durably as the store is set to (default: on disk). */
@@ -100,8 +101,8 @@ export class RocketTemplate {
    *
    * @throws MessageTooLargeError when the messages together are over the limit of one message
    */
-  async syncSend(destination: string, messages: MessageBatch, timeoutMs?: number): Promise<SendResult>;
-  async syncSend(destination: string, messages: MessageBatch, options: SendBatchOptions): Promise<SendResult>;
+  syncSend(destination: string, messages: MessageBatch, timeoutMs?: number): Promise<SendResult>;
+  syncSend(destination: string, messages: MessageBatch, options: SendBatchOptions): Promise<SendResult>;
   /**
    * Sends, and resolves with the broker's answer.
    *
@@ -109,20 +110,25 @@ export class RocketTemplate {
    * @param delayLevel 1 (1 s) to 18 (2 h); 0 or none: at once
    * @throws SendTimeoutError and what the class's description names
    */
-  async syncSend(
+  syncSend(
     destination: string,
     payloadOrMessage: unknown,
     timeoutMs?: number,
     delayLevel?: number,
   ): Promise<SendResult>;
-  async syncSend(destination: string, payloadOrMessage: unknown, options: SendMessageOptions): Promise<SendResult>;
-  async syncSend(
+  syncSend(destination: string, payloadOrMessage: unknown, options: SendMessageOptions): Promise<SendResult>;
+  syncSend(
     destination: string,
     payload: unknown,
     timeoutOrOptions?: number | SendMessageOptions,
     delayLevel?: number,
   ): Promise<SendResult> {
-    return this.#sender.begin(destination, payload, readSendArguments('syncSend', timeoutOrOptions, delayLevel));
+    // Not async, which would put three more promises around the engine's: under Nest each of them is dear.
+    try {
+      return this.#sender.begin(destination, payload, readSendArguments('syncSend', timeoutOrOptions, delayLevel));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

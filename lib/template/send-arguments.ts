@@ -8,6 +8,8 @@ import {
   type SendMessageOptions,
 } from './send-options.js';
 
+const NO_OPTIONS: SendMessageOptions = {};
+
 /**
  * Reads what follows the payload: an options object, or timeout and delay level as rocketmq-spring has them.
  *
@@ -18,6 +20,7 @@ export function readSendArguments(
   timeoutOrOptions: number | SendMessageOptions | undefined,
   delayLevel: number | undefined,
 ): SendMessageOptions {
+  if (timeoutOrOptions === undefined && delayLevel === undefined) return NO_OPTIONS;
   if (typeof timeoutOrOptions !== 'object' || timeoutOrOptions === null) {
     return checkSendOptions(method, { timeoutMs: timeoutOrOptions, delayLevel });
   }

@@ -11,6 +11,15 @@ export interface SentHeaders {
   readonly properties: Readonly<Record<string, string>>;
 }
 
+const NOTHING_SAID: SentHeaders = {
+  keys: undefined,
+  tags: undefined,
+  flag: undefined,
+  delayLevel: undefined,
+  waitStoreMsgOK: undefined,
+  properties: {},
+};
+
 /** RocketMQ's own name of the property behind `WAIT_STORE_MSG_OK`. */
 const WAIT = 'WAIT';
 
@@ -33,7 +42,9 @@ const acting: ReadonlySet<string> = new Set([
  * @throws MessageIllegalError
  */
 export function readSentHeaders(headers: MessageHeaders): SentHeaders {
-  const present = Object.entries(headers).filter(([, value]) => value !== undefined && value !== null);
+  const given = Object.entries(headers);
+  if (given.length === 0) return NOTHING_SAID;
+  const present = given.filter(([, value]) => value !== undefined && value !== null);
   const valueOf = new Map(present);
   const own = present.filter(([name]) => !acting.has(name) && !name.startsWith(ROCKET_HEADER_PREFIX));
   return {

@@ -88,9 +88,11 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
   run(slice: Slice): void {
     this.#inRun = true;
     try {
+      // The end of one call is the start of the next: the clock is asked once for each.
+      let nowMs = this.#room.clock.monotonicMs();
       while (this.#mayStart()) {
-        this.#start(this.#round.shift()!);
-        if (slice.isOver()) break;
+        nowMs = this.#start(this.#round.shift()!, nowMs);
+        if (slice.isOver(nowMs)) break;
       }
     } finally {
       this.#inRun = false;
@@ -150,59 +152,61 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
     if (!this.#inRun && this.#mayStart()) this.#room.scheduler.schedule(this);
   }
 
-  #start(lane: Lane): void {
+  /** Returns when the handler has returned. */
+  #start(lane: Lane, startedMs: number): number {
     const { handler, batchHandler } = this.#options;
     this.#running++;
-    if (batchHandler !== undefined) this.#startBatch(lane, batchHandler);
-    else this.#startOne(lane, handler!);
+    return batchHandler === undefined
+      ? this.#startOne(lane, handler!, startedMs)
+      : this.#startBatch(lane, batchHandler, startedMs);
   }
 
-  #startOne(lane: Lane, handler: MessageHandler): void {
+  #startOne(lane: Lane, handler: MessageHandler, startedMs: number): number {
     const number = lane.take();
     const record = lane.recordAt(number);
     this.#leaveLane(lane);
     this.tally.handOver(record);
-    const startedMs = this.#room.clock.monotonicMs();
     let value: unknown;
     try {
       value = handler(record);
       if (isThenable(value)) {
         this.#await(value, lane, number, record, undefined, startedMs);
-        return;
+        return this.#room.clock.monotonicMs();
       }
     } catch (error) {
-      this.#endCall(startedMs);
+      const failedMs = this.#endCall(startedMs);
       this.#running--;
       this.#failed({ lane, messages: [{ number, record }], reason: error });
       this.#checkIdle();
-      return;
+      return failedMs;
     }
-    this.#endCall(startedMs);
+    const endedMs = this.#endCall(startedMs);
     this.#running--;
     this.#returned(lane, number, record, value);
     this.#checkIdle();
+    return endedMs;
   }
 
-  #startBatch(lane: Lane, handler: BatchMessageHandler): void {
+  #startBatch(lane: Lane, handler: BatchMessageHandler, startedMs: number): number {
     const batch = this.#takeBatch(lane);
     this.#leaveLane(lane);
     for (const record of batch.records) this.tally.handOver(record);
-    const startedMs = this.#room.clock.monotonicMs();
     let end: BatchEnd;
     try {
       const value = handler(batch.records, batch);
       if (isThenable(value)) {
         this.#await(value, lane, 0, undefined, batch, startedMs);
-        return;
+        return this.#room.clock.monotonicMs();
       }
       end = { value };
     } catch (error) {
       end = { thrown: error };
     }
-    this.#endCall(startedMs);
+    const endedMs = this.#endCall(startedMs);
     this.#running--;
     this.#batchEnded(lane, batch, end);
     this.#checkIdle();
+    return endedMs;
   }
 
   #takeBatch(lane: Lane): Batch {
@@ -235,8 +239,11 @@ export class Dispatcher implements LaneHandler, SlicedTask, SlotsOwner {
     void promise.then(slot.onResolved, slot.onRejected);
   }
 
-  #endCall(startedMs: number): void {
-    this.tally.endCall(this.#room.clock.monotonicMs() - startedMs);
+  /** Returns when that was. */
+  #endCall(startedMs: number): number {
+    const nowMs = this.#room.clock.monotonicMs();
+    this.tally.endCall(nowMs - startedMs);
+    return nowMs;
   }
 
   #release(slot: HandlerSlot): void {

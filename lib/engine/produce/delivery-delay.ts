@@ -14,6 +14,11 @@ export interface Timers {
 /** The fields of a message that delay it. 0 in one of them means no delay. */
 const DELAY_FIELDS = ['delayLevel', 'delayMs', 'deliverAtMs'] as const;
 
+/** True for a message with a delay that is no level. */
+export function isTimed({ delayMs, deliverAtMs }: Message): boolean {
+  return delayMs !== undefined || deliverAtMs !== undefined;
+}
+
 /**
  * When a message is to be delivered, epoch ms; undefined: as soon as its delay level says. RocketMQ lets one of several delays win; here that is refused,
  * because nobody can mean it.

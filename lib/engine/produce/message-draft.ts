@@ -2,6 +2,9 @@ import { formatProperty } from '../store/index.js';
 import { Property, type Message, type RecordDraft } from '../types/index.js';
 import type { StoredBody } from './body-compressor.js';
 
+// What stands around the one value that every message has.
+const [UNIQ_KEY_START, PROPERTY_END] = formatProperty(Property.UNIQ_KEY, '?').split('?') as [string, string];
+
 /** The record of a message that has been checked. */
 export function draftOf(
   message: Message,
@@ -32,7 +35,7 @@ export function draftOf(
 
 /** Every send passes here, so the text is built at once, without a map in between. */
 export function propertiesTextOf(message: Message, uniqKey: string, waitStoreMsgOK: boolean): string {
-  let text = formatProperty(Property.UNIQ_KEY, uniqKey);
+  let text = UNIQ_KEY_START + uniqKey + PROPERTY_END;
   if (message.keys !== undefined) text += formatProperty(Property.KEYS, message.keys);
   if (message.tags !== undefined) text += formatProperty(Property.TAGS, message.tags);
   if (message.shardingKey !== undefined) text += formatProperty(Property.SHARDING_KEY, message.shardingKey);

@@ -3,6 +3,7 @@ import { checkMessageType, checkSendableTopic } from '../store/index.js';
 import type {
   AppendedRecord,
   HalfSendResult,
+  MaybePromise,
   Message,
   MessageQueue,
   MessageStore,
@@ -13,7 +14,7 @@ import type {
   TopicConfig,
 } from '../types/index.js';
 import type { BodyCompressor, StoredBody } from './body-compressor.js';
-import { deliverAtMsOf, refuseDelay, type Timers } from './delivery-delay.js';
+import { deliverAtMsOf, isTimed, refuseDelay, type Timers } from './delivery-delay.js';
 import { checkBatch, checkMessage, checkPropertiesSize, type MessageLimits } from './message-check.js';
 import { draftOf } from './message-draft.js';
 import { messageKind } from './message-kind.js';
@@ -57,28 +58,18 @@ export class MessageProducer {
   }
 
   send(message: Message, options: SendOptions | undefined): Promise<SendResult> {
-    return this.#start<SendResult>(message.topic, options, (pending) => {
-      const { limits, clock, timers, store } = this.#parts;
-      checkMessage(message, limits);
-      // The delay counts from the call, however long the topic and the body take.
-      const deliverAtMs = deliverAtMsOf(message, clock.now(), timers);
-      this.#withTopicAndBody(message, pending, (topic, body) => {
-        checkMessageType(topic, messageKind(message));
-        const draft = this.#draft(message, topic, body, pending, options);
-        store.submit(this.#delayed(draft, message.delayLevel ?? 0, deliverAtMs, pending), pending);
-      });
-    });
+    return this.#start(message.topic, options, this.#submitOne, message);
   }
 
   request(message: Message, options: SendOptions | undefined): Promise<Reply> {
     const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
     return this.#parts.requests.ask(message.topic, timeoutMs, (properties) =>
-      this.#start<SendResult>(message.topic, options, (pending) => {
+      this.#start(message.topic, options, (pending) => {
         checkMessage(message, this.#parts.limits);
         refuseDelay(message, 'whoever asks waits for the answer, so a request can not be delayed');
         // The request's own properties are RocketMQ's, so they come in behind the check of the application's.
         const request = { ...message, properties: { ...message.properties, ...properties } };
-        this.#withTopicAndBody(message, pending, (topic, body) => {
+        this.#withTopicAndBody(message, this.#parts.compressor.compress(message.body), pending, (topic, body) => {
           checkMessageType(topic, messageKind(message));
           this.#parts.store.submit(this.#draft(request, topic, body, pending, options), pending);
         });
@@ -87,18 +78,18 @@ export class MessageProducer {
   }
 
   sendBatch(messages: readonly Message[], options: SendOptions | undefined): Promise<SendResult> {
-    return this.#start<SendResult>(messages[0]?.topic ?? '', options, (pending) => {
+    return this.#start(messages[0]?.topic ?? '', options, (pending) => {
       checkBatch(messages, this.#parts.limits);
       this.#withTopic(messages[0]!.topic, pending, (topic) => this.#submitBatch(messages, topic, pending, options));
     });
   }
 
   sendHalf(message: Message, producerGroup: string, options: SendOptions | undefined): Promise<HalfSendResult> {
-    return this.#start<HalfSendResult>(message.topic, options, (pending) => {
+    const sent = this.#start(message.topic, options, (pending) => {
       checkMessage(message, this.#parts.limits);
       // RocketMQ drops the delay without a word.
       refuseDelay(message, 'a transaction message can not be delayed');
-      this.#withTopicAndBody(message, pending, (topic, body) => {
+      this.#withTopicAndBody(message, this.#parts.compressor.compress(message.body), pending, (topic, body) => {
         checkMessageType(topic, messageKind(message, true));
         const draft = this.#draft(message, topic, body, pending, options);
         pending.messageType = 'TRANSACTION';
@@ -113,6 +104,8 @@ export class MessageProducer {
         );
       });
     });
+    // It is answered when its transaction has an id.
+    return sent as Promise<HalfSendResult>;
   }
 
   async writeQueues(topicName: string): Promise<readonly MessageQueue[]> {
@@ -125,26 +118,52 @@ export class MessageProducer {
     this.#deadlines.close();
   }
 
-  /** What `submit` throws refuses the send. */
-  #start<Result extends SendResult>(
+  /** What `submit` throws refuses the send. A function that is given what it needs is made once, not for each message. */
+  #start<Sent = undefined>(
     topic: string,
     options: SendOptions | undefined,
-    submit: (pending: SendInFlight) => void,
-  ): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
+    submit: (pending: SendInFlight, message: Sent, options: SendOptions | undefined) => void,
+    message?: Sent,
+  ): Promise<SendResult> {
+    const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
+    const pending = new SendInFlight(topic, timeoutMs, this.#parts);
+    try {
       checkTimeout(timeoutMs);
-      const answer = resolve as (result: SendResult) => void;
-      const pending = new SendInFlight(topic, timeoutMs, this.#parts, answer, reject);
-      try {
-        const refusal = this.#parts.refusal();
-        if (refusal !== undefined) throw refusal;
-        submit(pending);
-      } catch (error) {
-        pending.onFailed(error);
-      }
-      if (!pending.isDone) this.#deadlines.watch(pending, timeoutMs);
-    });
+      const refusal = this.#parts.refusal();
+      if (refusal !== undefined) throw refusal;
+      submit(pending, message as Sent, options);
+    } catch (error) {
+      pending.onFailed(error);
+    }
+    if (!pending.isDone) this.#deadlines.watch(pending, timeoutMs);
+    return pending.promise;
+  }
+
+  readonly #submitOne = (pending: SendInFlight, message: Message, options: SendOptions | undefined): void => {
+    const { limits, clock, timers, compressor, route } = this.#parts;
+    checkMessage(message, limits);
+    // The delay counts from the call, however long the topic and the body take.
+    const deliverAtMs = isTimed(message) ? deliverAtMsOf(message, clock.now(), timers) : undefined;
+    const body = compressor.compress(message.body);
+    const topic = body instanceof Promise ? undefined : route.topic(message.topic);
+    if (body instanceof Promise || topic === undefined || topic instanceof Promise) {
+      this.#withTopicAndBody(message, body, pending, (known, stored) =>
+        this.#store(message, known, stored, deliverAtMs, pending, options),
+      );
+    } else this.#store(message, topic, body, deliverAtMs, pending, options);
+  };
+
+  #store(
+    message: Message,
+    topic: TopicConfig,
+    body: StoredBody,
+    deliverAtMs: number | undefined,
+    pending: SendInFlight,
+    options: SendOptions | undefined,
+  ): void {
+    checkMessageType(topic, messageKind(message));
+    const draft = this.#draft(message, topic, body, pending, options);
+    this.#parts.store.submit(this.#delayed(draft, message.delayLevel ?? 0, deliverAtMs, pending), pending);
   }
 
   /** Without a promise when the topic is known, which is nearly always. What `submit` throws fails the send. */
@@ -156,10 +175,10 @@ export class MessageProducer {
 
   #withTopicAndBody(
     message: Message,
+    body: MaybePromise<StoredBody>,
     pending: SendInFlight,
     submit: (topic: TopicConfig, body: StoredBody) => void,
   ): void {
-    const body = this.#parts.compressor.compress(message.body);
     // The topic comes last: it may be changed or deleted while the body is compressed.
     const submitStored = (stored: StoredBody): void =>
       this.#withTopic(message.topic, pending, (topic) => submit(topic, stored));
@@ -212,10 +231,11 @@ export class MessageProducer {
     options: SendOptions | undefined,
   ): RecordDraft {
     const { ids, clock } = this.#parts;
+    const nowMs = clock.now();
     pending.queueId = this.#queueIdOf(message, topic, options);
-    pending.msgId = ids.next();
+    pending.msgId = ids.next(nowMs);
     pending.messageType = messageKind(message);
-    const draft = draftOf(message, body, pending.queueId, pending.msgId, clock.now());
+    const draft = draftOf(message, body, pending.queueId, pending.msgId, nowMs);
     checkPropertiesSize(draft.properties);
     return draft;
   }

@@ -1,17 +1,21 @@
 import type { Clock, TimerHandle } from '../types/index.js';
 
-/** A send that ends by itself or at its deadline. */
+/** A send that ends by itself or at its deadline. It is a link of the list of those that wait: so it costs no object to watch it. */
 export interface PendingSend {
   readonly isDone: boolean;
   /** By the monotonic clock: a wall clock that is set must neither end a send nor let it wait. */
   readonly deadlineMs: number;
+  /** Who watches it: to be told when the send is done. Only {@link DeadlineLane} writes it, and its neighbours. */
+  lane: DeadlineLane | undefined;
+  before: PendingSend | undefined;
+  behind: PendingSend | undefined;
   /** Called when the deadline has passed and the send is not done. */
   expire(): void;
 }
 
 /**
  * Ends sends that take too long. Sends with the same timeout end their time in the order of their starts, so one timer for the oldest is enough: a
- * send costs one push, not one timer.
+ * send costs a link in a list, not a timer.
  */
 export class SendDeadlines {
   readonly #clock: Clock;
@@ -21,6 +25,7 @@ export class SendDeadlines {
     this.#clock = clock;
   }
 
+  /** Watches a send that is not done until it is. */
   watch(send: PendingSend, timeoutMs: number): void {
     let lane = this.#lanes.get(timeoutMs);
     if (lane === undefined) {
@@ -37,52 +42,57 @@ export class SendDeadlines {
   }
 }
 
-/** Done sends at the head are dropped when this many have gathered, so that memory follows what is pending. */
-const SWEEP_AT = 1024;
-
-class DeadlineLane {
+/** The sends of one timeout that are not done, ascending by deadline. */
+export class DeadlineLane {
   readonly #clock: Clock;
   readonly #onEmpty: () => void;
-  /** Ascending by deadline. */
-  #sends: PendingSend[] = [];
-  #sweepAt = SWEEP_AT;
+  #first: PendingSend | undefined;
+  #last: PendingSend | undefined;
   #timer: TimerHandle | undefined;
 
+  /** @param onEmpty called when a timer finds no send: the lane is not used any more */
   constructor(clock: Clock, onEmpty: () => void) {
     this.#clock = clock;
     this.#onEmpty = onEmpty;
   }
 
   add(send: PendingSend): void {
-    this.#sends.push(send);
-    if (this.#sends.length >= this.#sweepAt) {
-      this.#sends = this.#sends.filter((each) => !each.isDone);
-      this.#sweepAt = Math.max(SWEEP_AT, this.#sends.length * 2);
-    }
-    this.#arm();
+    send.lane = this;
+    send.before = this.#last;
+    if (this.#last === undefined) this.#first = send;
+    else this.#last.behind = send;
+    this.#last = send;
+    if (this.#timer === undefined) this.#arm(send.deadlineMs);
+  }
+
+  /** The send is done. */
+  remove(send: PendingSend): void {
+    const { before, behind } = send;
+    if (before === undefined) this.#first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.#last = before;
+    else behind.before = before;
+    send.lane = send.before = send.behind = undefined;
   }
 
   close(): void {
     this.#timer?.cancel();
-    this.#sends = [];
+    while (this.#first !== undefined) this.remove(this.#first);
   }
 
-  #arm(): void {
-    const first = this.#sends[0];
-    if (this.#timer !== undefined || first === undefined) return;
-    this.#timer = this.#clock.setTimer(
-      () => this.#onTimer(),
-      Math.max(0, first.deadlineMs - this.#clock.monotonicMs()),
-    );
+  /** A timer that is set stays, also when its send is done: the next one that waits is found when it fires. */
+  #arm(deadlineMs: number): void {
+    this.#timer = this.#clock.setTimer(() => this.#onTimer(), Math.max(0, deadlineMs - this.#clock.monotonicMs()));
   }
 
   #onTimer(): void {
     this.#timer = undefined;
     const nowMs = this.#clock.monotonicMs();
-    const pending = this.#sends.filter((send) => !send.isDone);
-    this.#sends = pending.filter((send) => send.deadlineMs > nowMs);
-    for (const send of pending) if (send.deadlineMs <= nowMs) send.expire();
-    if (this.#sends.length === 0) this.#onEmpty();
-    else this.#arm();
+    for (let first = this.#first; first !== undefined && first.deadlineMs <= nowMs; first = this.#first) {
+      this.remove(first);
+      first.expire();
+    }
+    if (this.#first === undefined) this.#onEmpty();
+    else if (this.#timer === undefined) this.#arm(this.#first.deadlineMs);
   }
 }

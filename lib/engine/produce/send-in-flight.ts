@@ -1,6 +1,6 @@
 import { SendTimeoutError } from '../../errors/index.js';
 import type { AppendedRecord, AppendWaiter, Clock, MessageTypeName, SendObserver, SendResult } from '../types/index.js';
-import type { PendingSend } from './send-deadlines.js';
+import type { DeadlineLane, PendingSend } from './send-deadlines.js';
 
 /** What every answer says of the broker. */
 export interface BrokerIdentity {
@@ -16,10 +16,14 @@ export interface SendEnvironment extends BrokerIdentity {
   readonly observer?: SendObserver | undefined;
 }
 
-/** One send between its call and its answer. */
+/** One send between its call and its answer. Every message has one, so it holds what it needs itself, without objects around it. */
 export class SendInFlight implements AppendWaiter, PendingSend {
   isDone = false;
+  readonly promise: Promise<SendResult>;
   readonly deadlineMs: number;
+  lane: DeadlineLane | undefined;
+  before: PendingSend | undefined;
+  behind: PendingSend | undefined;
   /** Known when the message has been given a queue and an id. */
   queueId = 0;
   msgId = '';
@@ -30,40 +34,36 @@ export class SendInFlight implements AppendWaiter, PendingSend {
   readonly #timeoutMs: number;
   readonly #startedMs: number;
   readonly #broker: SendEnvironment;
-  readonly #resolve: (result: SendResult) => void;
-  readonly #reject: (error: unknown) => void;
+  #resolve!: (result: SendResult) => void;
+  #reject!: (error: unknown) => void;
 
-  constructor(
-    topic: string,
-    timeoutMs: number,
-    broker: SendEnvironment,
-    resolve: (result: SendResult) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(topic: string, timeoutMs: number, broker: SendEnvironment) {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
     this.#topic = topic;
     this.#timeoutMs = timeoutMs;
     this.#startedMs = broker.clock.monotonicMs();
     this.deadlineMs = this.#startedMs + timeoutMs;
     this.#broker = broker;
-    this.#resolve = resolve;
-    this.#reject = reject;
   }
 
-  onStored(record: AppendedRecord): void {
-    this.#answer(this.#broker.offsetMsgId(record.physicalOffset), record.queueOffset, 1, record.sizeBytes);
+  onStored(record: AppendedRecord, atMs: number = this.#broker.clock.monotonicMs()): void {
+    this.#answer(this.#broker.offsetMsgId(record.physicalOffset), record.queueOffset, 1, record.sizeBytes, atMs);
   }
 
   /** All messages of a batch are stored. @param records in the order of the messages */
   onBatchStored(records: readonly AppendedRecord[]): void {
     const offsetIds = records.map((record) => this.#broker.offsetMsgId(record.physicalOffset));
     const sizeBytes = records.reduce((sum, record) => sum + record.sizeBytes, 0);
-    this.#answer(offsetIds.join(','), records[0]!.queueOffset, records.length, sizeBytes);
+    const nowMs = this.#broker.clock.monotonicMs();
+    this.#answer(offsetIds.join(','), records[0]!.queueOffset, records.length, sizeBytes, nowMs);
   }
 
   onFailed(error: unknown): void {
-    if (this.isDone) return;
-    this.isDone = true;
-    this.#broker.observer?.sendFailed(this.#topic, error, this.#tookMs());
+    if (!this.#end()) return;
+    this.#broker.observer?.sendFailed(this.#topic, error, this.#broker.clock.monotonicMs() - this.#startedMs);
     this.#reject(error);
   }
 
@@ -71,10 +71,9 @@ export class SendInFlight implements AppendWaiter, PendingSend {
     this.onFailed(new SendTimeoutError({ topic: this.#topic, timeoutMs: this.#timeoutMs }));
   }
 
-  #answer(offsetMsgId: string, queueOffset: number, messages: number, sizeBytes: number): void {
-    if (this.isDone) return;
-    this.isDone = true;
-    this.#broker.observer?.sent(this.#topic, this.messageType, messages, sizeBytes, this.#tookMs());
+  #answer(offsetMsgId: string, queueOffset: number, messages: number, sizeBytes: number, atMs: number): void {
+    if (!this.#end()) return;
+    this.#broker.observer?.sent(this.#topic, this.messageType, messages, sizeBytes, atMs - this.#startedMs);
     const messageQueue = { topic: this.#topic, brokerName: this.#broker.brokerName, queueId: this.queueId };
     const result: SendResult = { sendStatus: 'SEND_OK', msgId: this.msgId, offsetMsgId, messageQueue, queueOffset };
     this.#resolve(this.#withExtras(result));
@@ -87,7 +86,11 @@ export class SendInFlight implements AppendWaiter, PendingSend {
     return recallHandle === undefined ? result : { ...result, recallHandle };
   }
 
-  #tookMs(): number {
-    return this.#broker.clock.monotonicMs() - this.#startedMs;
+  /** Returns false when it has ended before. */
+  #end(): boolean {
+    if (this.isDone) return false;
+    this.isDone = true;
+    this.lane?.remove(this);
+    return true;
   }
 }

@@ -1,3 +1,4 @@
+import { HEX_OF_BYTE } from '../store/index.js';
 import type { Clock, Random } from '../types/index.js';
 
 /**
@@ -10,7 +11,8 @@ export class UniqueIds {
   #monthStartMs = 0;
   #nextMonthMs = 0;
   #lastMs = -1;
-  #timePart = '';
+  /** Everything before the counter's low byte. Kept, because most ids differ in that byte alone. */
+  #start = '';
   #counter = 0;
 
   /** @param address 4 bytes of IPv4 */
@@ -20,21 +22,22 @@ export class UniqueIds {
     this.#prefix = [...address].map((byte) => hex(byte, 2)).join('') + hex(processId & 0xffff, 4) + maker;
   }
 
-  next(): string {
-    const nowMs = this.#clock.now();
-    if (nowMs !== this.#lastMs) this.#setTime(nowMs);
+  /** @param nowMs what the clock says, if the caller has just asked it */
+  next(nowMs = this.#clock.now()): string {
     this.#counter = (this.#counter + 1) & 0xffff;
-    return this.#prefix + this.#timePart + hex(this.#counter, 4);
+    const low = this.#counter & 0xff;
+    if (nowMs !== this.#lastMs || low === 0) this.#setStart(nowMs);
+    return this.#start + HEX_OF_BYTE[low]!;
   }
 
-  #setTime(nowMs: number): void {
+  #setStart(nowMs: number): void {
     if (nowMs >= this.#nextMonthMs || nowMs < this.#monthStartMs) {
       const [start, next] = monthAround(nowMs);
       this.#monthStartMs = start;
       this.#nextMonthMs = next;
     }
     this.#lastMs = nowMs;
-    this.#timePart = hex((nowMs - this.#monthStartMs) >>> 0, 8);
+    this.#start = this.#prefix + hex((nowMs - this.#monthStartMs) >>> 0, 8) + HEX_OF_BYTE[this.#counter >>> 8]!;
   }
 }
 

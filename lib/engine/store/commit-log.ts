@@ -14,7 +14,7 @@ import { GroupPacer } from './group-pacer.js';
 import { isOutOfSpace } from './out-of-space.js';
 import type { LogTail } from './log-tail.js';
 import { encodeBlank, needsNextSegment, type RecordEncoder } from './record-encoder.js';
-import { BLANK_SIZE_BYTES } from './record-format.js';
+import { BLANK_SIZE_BYTES, utf8Bytes } from './record-format.js';
 import type { SegmentFiles } from './segment-files.js';
 
 /** SYNC_FLUSH: an append ends after fdatasync. ASYNC_FLUSH: after the write; fdatasync follows within half a second. */
@@ -184,7 +184,7 @@ export class CommitLog {
   }
 
   #place(draft: RecordDraft, numbers: QueueNumbers, waiter: AppendWaiter): void {
-    const sizeBytes = this.#encoder.sizeBytes(draft, Buffer.byteLength(draft.properties));
+    const sizeBytes = this.#encoder.sizeBytes(draft, utf8Bytes(draft.properties));
     if (needsNextSegment(sizeBytes, this.#segments.fileSizeBytes)) {
       const limitBytes = this.#segments.fileSizeBytes - BLANK_SIZE_BYTES;
       waiter.onFailed(new MessageTooLargeError({ field: 'record', sizeBytes, limitBytes }));
@@ -273,7 +273,7 @@ export class CommitLog {
     this.#pacer.groupEnded(group.length, this.#pending.length, nowMs - startedMs, nowMs);
     this.#groupEnded();
     this.#environment.onVisible(group);
-    for (const record of group) record.waiter?.onStored(record);
+    for (const record of group) record.waiter?.onStored(record, nowMs);
     this.#tail.shrink(endOffset);
     if (this.#options.flushDiskType === 'ASYNC_FLUSH') this.#syncSoon();
   }

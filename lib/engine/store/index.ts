@@ -4,6 +4,7 @@ export type { FlushDiskType } from './commit-log.js';
 export type { DiskWatch } from './disk-watch.js';
 export { deletionHours } from './expiry.js';
 export type { OldestNeeded, Retention, RetentionOptions } from './retention.js';
+export { HEX_OF_BYTE } from './hex.js';
 export { javaStringHash } from './java-hash.js';
 export { findProperty, formatProperties, formatProperty, parseProperties } from './message-properties.js';
 export { MAX_BODY_BYTES, MAX_PROPERTIES_BYTES } from './record-format.js';

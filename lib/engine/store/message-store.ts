@@ -144,7 +144,8 @@ export class LogMessageStore implements MessageStore {
       if (!gathering.hasRoomFor(sizeBytes)) return true;
       const block = this.#parts.tail.find(physicalOffset);
       if (block === undefined) return false;
-      gathering.take(new StoredMessage(block.bytes, physicalOffset - block.startOffset, this.#parts.brokerName));
+      const at = physicalOffset - block.startOffset;
+      gathering.take(new StoredMessage(block.bytes, at, this.#parts.brokerName, queue.topic));
     }
     return true;
   }

@@ -14,6 +14,7 @@ import {
   writeAscii,
   writeInt32,
   writeInt64,
+  writeUtf8,
 } from './record-format.js';
 
 /** The fields that the log gives a record. */
@@ -84,7 +85,7 @@ export class RecordEncoder {
     const propertiesBytes = at + sizeBytes - next - 2;
     target[next] = propertiesBytes >>> 8;
     target[next + 1] = propertiesBytes;
-    target.write(draft.properties, next + 2, propertiesBytes, 'utf8');
+    writeUtf8(target, draft.properties, next + 2, propertiesBytes);
   }
 }
 

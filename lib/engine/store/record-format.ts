@@ -85,3 +85,19 @@ export function writeInt32(bytes: Buffer, value: number, at: number): void {
 export function writeAscii(bytes: Buffer, text: string, at: number): void {
   for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
 }
+
+/** Up to this length a loop is quicker than a call into Node. Measured on Node 20. */
+const SHORT_TEXT = 128;
+
+/** Bytes of a text in UTF-8. */
+export function utf8Bytes(text: string): number {
+  if (text.length > SHORT_TEXT) return Buffer.byteLength(text);
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text);
+  return text.length;
+}
+
+/** Writes a text in UTF-8. @param sizeBytes what {@link utf8Bytes} says of it */
+export function writeUtf8(bytes: Buffer, text: string, at: number, sizeBytes: number): void {
+  if (sizeBytes === text.length && sizeBytes <= SHORT_TEXT) writeAscii(bytes, text, at);
+  else bytes.write(text, at, sizeBytes, 'utf8');
+}

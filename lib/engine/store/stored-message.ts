@@ -2,6 +2,7 @@ import { inflateSync } from 'node:zlib';
 
 import { CompressionUnsupportedError, StoreCorruptError } from '../../errors/index.js';
 import { Property, RETRY_TOPIC_PREFIX, SysFlag, type StoredRecord } from '../types/index.js';
+import { HEX_OF_BYTE } from './hex.js';
 import { findProperty, parseProperties, type MessageProperties } from './message-properties.js';
 import { IPV4_HOST_BYTES, IPV6_HOST_BYTES, MAGIC_V2, readInt64, RecordField } from './record-format.js';
 
@@ -26,8 +27,11 @@ export class StoredMessage implements StoredRecord {
   #propertiesText: string | undefined;
   #properties: MessageProperties | undefined;
 
-  /** @param bytes hold the whole record from `at` on; the caller has checked it, or wrote it itself */
-  constructor(bytes: Buffer, at: number, brokerName: string) {
+  /**
+   * @param bytes hold the whole record from `at` on; the caller has checked it, or wrote it itself
+   * @param knownTopic the stored topic, if the caller knows it
+   */
+  constructor(bytes: Buffer, at: number, brokerName: string, knownTopic?: string) {
     this.#bytes = bytes;
     this.#at = at;
     this.brokerName = brokerName;
@@ -46,7 +50,7 @@ export class StoredMessage implements StoredRecord {
       topicAt += 1;
     }
     this.#propertiesAt = topicAt + topicBytes;
-    this.storedTopic = bytes.toString('latin1', topicAt, topicAt + topicBytes);
+    this.storedTopic = knownTopic ?? bytes.toString('latin1', topicAt, topicAt + topicBytes);
   }
 
   get topic(): string {
@@ -204,10 +208,20 @@ export function offsetMessageId(storeHost: Uint8Array, physicalOffset: number): 
   return hostPrefixOf(storeHost) + hexOffset(physicalOffset);
 }
 
-/** Makes the ids of one broker's records: what is the same in all of them is computed once. */
+/** Makes the ids of one broker's records. What is the same in one and the next, all but the last two bytes, is kept. */
 export function offsetMessageIds(storeHost: Uint8Array): (physicalOffset: number) => string {
   const prefix = hostPrefixOf(storeHost);
-  return (physicalOffset) => prefix + hexOffset(physicalOffset);
+  let lastHigh = -1;
+  let start = '';
+  return (physicalOffset) => {
+    const high = Math.floor(physicalOffset / 65_536);
+    if (high !== lastHigh) {
+      lastHigh = high;
+      start = prefix + high.toString(16).toUpperCase().padStart(12, '0');
+    }
+    const low = physicalOffset - high * 65_536;
+    return start + HEX_OF_BYTE[low >>> 8]! + HEX_OF_BYTE[low & 255]!;
+  };
 }
 
 function hostPrefixOf(storeHost: Uint8Array): string {

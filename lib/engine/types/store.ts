@@ -40,7 +40,8 @@ export interface AppendedRecord {
 
 /** Told how an append ended; for callers that need no promise of their own. */
 export interface AppendWaiter {
-  onStored(record: AppendedRecord): void;
+  /** @param atMs when that was, by the monotonic clock; one reading serves a whole group. Undefined: now */
+  onStored(record: AppendedRecord, atMs?: number): void;
   onFailed(error: unknown): void;
 }
 
