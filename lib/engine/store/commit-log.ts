@@ -210,7 +210,7 @@ export class CommitLog {
       waiter: waits ? waiter : undefined,
     };
     const block = this.#tail.blockFor(physicalOffset, sizeBytes, restBytes);
-    this.#encoder.encode(draft, record, sizeBytes, block.bytes, block.usedBytes);
+    this.#encoder.encode(draft, record, sizeBytes, block.bytes, block.usedBytes, block.view);
     block.usedBytes += sizeBytes;
     this.#endOffset += sizeBytes;
     this.#pending.push(record);

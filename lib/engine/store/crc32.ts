@@ -1,35 +1,46 @@
 import { crc32 as nativeCrc32 } from 'node:zlib';
 
-/** Below this size the call into zlib costs more than eight table look-ups a step. Measured on Node 20. */
-const NATIVE_FROM_BYTES = 256;
+/** Below this size cutting out a part and calling zlib costs more than eight table look-ups a step. Measured on Node 20. */
+const NATIVE_FROM_BYTES = 192;
 
 /** CRC-32 (IEEE) of `bytes`, as RocketMQ keeps it: without the sign bit (`UtilAll.crc32`). */
 export function bodyCrc32(bytes: Uint8Array): number {
-  const crc = bytes.length < NATIVE_FROM_BYTES ? slicingCrc32(bytes) : nativeCrc32(bytes);
+  return nativeCrc32(bytes) & 0x7fffffff;
+}
+
+/** The same of a part of `bytes`. @param view of all of them; whoever has many parts keeps one */
+export function bodyCrc32At(bytes: Uint8Array, view: DataView, at: number, length: number): number {
+  const crc =
+    length < NATIVE_FROM_BYTES ? slicingCrc32(view, at, length) : nativeCrc32(bytes.subarray(at, at + length));
   return crc & 0x7fffffff;
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 const tables = makeTables();
 
 /** Slicing-by-8: eight bytes a step, each through a table of its own. */
-function slicingCrc32(bytes: Uint8Array): number {
+function slicingCrc32(view: DataView, at: number, length: number): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
-  const length = bytes.length;
+  const end = at + length;
   let crc = -1;
-  let i = 0;
-  for (; i + 8 <= length; i += 8) {
-    const low = crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
+  let i = at;
+  for (; i + 8 <= end; i += 8) {
+    const low = crc ^ view.getInt32(i, true);
+    const high = view.getInt32(i + 4, true);
     crc =
       t7[low & 255]! ^
       t6[(low >>> 8) & 255]! ^
       t5[(low >>> 16) & 255]! ^
       t4[low >>> 24]! ^
-      t3[bytes[i + 4]!]! ^
-      t2[bytes[i + 5]!]! ^
-      t1[bytes[i + 6]!]! ^
-      t0[bytes[i + 7]!]!;
+      t3[high & 255]! ^
+      t2[(high >>> 8) & 255]! ^
+      t1[(high >>> 16) & 255]! ^
+      t0[high >>> 24]!;
   }
-  for (; i < length; i++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[i]!) & 255]!;
+  for (; i < end; i++) crc = (crc >>> 8) ^ t0[(crc ^ view.getUint8(i)) & 255]!;
   return crc ^ -1;
 }
 

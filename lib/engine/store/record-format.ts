@@ -67,6 +67,12 @@ export function writeInt64(bytes: Buffer, value: number, at: number): void {
   writeInt32(bytes, value - high * TWO_32, at + 4);
 }
 
+export function setInt64(view: DataView, at: number, value: number): void {
+  const high = Math.floor(value / TWO_32);
+  view.setInt32(at, high);
+  view.setInt32(at + 4, value - high * TWO_32);
+}
+
 /** Reads the field of a record of which only the part up to its hosts is there. */
 export function readStoreTimestampMs(bytes: Buffer, at: number): number {
   const isIPv6 = (bytes.readInt32BE(at + RecordField.SYS_FLAG) & SysFlag.BORN_HOST_V6) !== 0;

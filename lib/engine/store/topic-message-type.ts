@@ -15,6 +15,8 @@ export const MESSAGE_KINDS: readonly MessageKind[] = ['NORMAL', 'FIFO', 'DELAY',
 /** A type that is not known here is as good as none. */
 export function declaredMessageType({ attributes }: TopicConfig): TopicMessageType {
   const declared = attributes[MESSAGE_TYPE_ATTRIBUTE];
+  // Most topics declare nothing, and every send asks.
+  if (declared === undefined) return 'UNSPECIFIED';
   if (declared === 'MIXED') return 'MIXED';
   return MESSAGE_KINDS.find((kind) => kind === declared) ?? 'UNSPECIFIED';
 }

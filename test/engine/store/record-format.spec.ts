@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { bodyCrc32 } from '../../../lib/engine/store/crc32.js';
+import { bodyCrc32, bodyCrc32At, viewOf } from '../../../lib/engine/store/crc32.js';
 import { QUEUE_ENTRY_BYTES, writeQueueEntry } from '../../../lib/engine/store/consume-queue-format.js';
 import { findProperty, formatProperties, parseProperties } from '../../../lib/engine/store/message-properties.js';
 import { checkRecord } from '../../../lib/engine/store/record-checker.js';
@@ -172,6 +172,8 @@ describe('the derived values', () => {
           for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
         }
         expect(bodyCrc32(bytes)).toBe((crc ^ -1) & 0x7fffffff);
+        const longer = Buffer.concat([Buffer.from('before'), bytes, Buffer.from('behind')]);
+        expect(bodyCrc32At(longer, viewOf(longer), 6, bytes.length)).toBe(bodyCrc32(bytes));
       }),
     );
   });
