@@ -165,7 +165,7 @@ describe('the derived values', () => {
 
   it('has one checksum whatever way it is computed', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 200, maxLength: 600 }), (bytes) => {
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 600 }), (bytes) => {
         let crc = -1;
         for (const byte of bytes) {
           crc ^= byte;
