@@ -41,6 +41,17 @@ export class Model {
     return this.#messages.get(id);
   }
 
+  /** What is known now: what becomes known later does not change it. Moves that are under way stay behind. */
+  copy(): Model {
+    const copy = new Model();
+    copy.isUndisturbed = this.isUndisturbed;
+    for (const [id, message] of this.#messages) copy.#messages.set(id, { ...message });
+    for (const [group, records] of this.#deliveries) {
+      copy.#deliveries.set(group, new Map([...records].map(([id, record]) => [id, { ...record }])));
+    }
+    return copy;
+  }
+
   nextId(): { readonly id: string; readonly number: number } {
     const number = this.#messages.size;
     return { id: `m${number}`, number };

@@ -3,6 +3,7 @@ import { BroadcastMember } from './broadcast-member.js';
 import { BrokerLife } from './broker-life.js';
 import { GROUPS } from './consumer-plan.js';
 import { moveGroup } from './group-moves.js';
+import type { Model } from './model.js';
 import { Producers } from './producers.js';
 import { faultsOfStore, promisedMessages, type Strictness } from './stored-checks.js';
 import { viewStore } from './stored-view.js';
@@ -255,11 +256,12 @@ export class Simulation {
     this.#world.disk.setFaults({ maxLatencyTurns });
   }
 
-  /** Opens a copy of the disk as it would be after a crash now. The broker does not notice. */
+  /** Opens a copy of the disk as it would be after a crash now. The broker does not notice, and goes on meanwhile: its users may hear more than the copy can hold. */
   async #checkWhatACrashWouldLeave(): Promise<void> {
     const world = this.#world;
     const kind = world.checkRandom.nextInt(3) === 0 ? 'process' : 'power';
     const copy = world.disk.fork(world.checkRandom);
+    const model = world.model.copy();
     copy.resize(DISK_BYTES);
     copy.crash(kind);
     const strictness = {
@@ -268,11 +270,11 @@ export class Simulation {
       atTheEnd: false,
     };
     await this.#check(`after a ${kind} crash now`, async () => {
-      const faults = await this.#faultsOnDisk(copy, strictness);
+      const faults = await this.#faultsOnDisk(copy, model, strictness);
       world.violated(...faults.map((fault) => `after a ${kind} crash now: ${fault}`));
       // What one opening has mended, the next one finds in order, also after another power cut.
       copy.crash('power');
-      const faultsAgain = await this.#faultsOnDisk(copy, strictness);
+      const faultsAgain = await this.#faultsOnDisk(copy, model, strictness);
       world.violated(...faultsAgain.map((fault) => `opened twice: ${fault}`));
     });
   }
@@ -286,8 +288,9 @@ export class Simulation {
     }
   }
 
-  async #faultsOnDisk(disk: World['disk'], strictness: Strictness): Promise<string[]> {
-    const { model, clock, brokerOptions } = this.#world;
+  /** @param model what was known when the disk was in this state */
+  async #faultsOnDisk(disk: World['disk'], model: Model, strictness: Strictness): Promise<string[]> {
+    const { clock, brokerOptions } = this.#world;
     const promised = promisedMessages(model, strictness).filter(({ kind }) => kind === 'normal');
     const view = await viewStore(disk, brokerOptions, clock.now(), promised);
     return faultsOfStore(model, view, strictness);
@@ -349,7 +352,7 @@ export class Simulation {
     world.disk.crash('power', 0);
     await this.#check('after a clean close', async () => {
       const strictness = { unsyncedToo: true, offsetsToo: !world.hadLossyPowerCut, atTheEnd: true };
-      world.violated(...(await this.#faultsOnDisk(world.disk, strictness)));
+      world.violated(...(await this.#faultsOnDisk(world.disk, world.model, strictness)));
     });
     world.assertNoViolation();
   }
