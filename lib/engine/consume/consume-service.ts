@@ -203,24 +203,24 @@ export class ConsumeService {
     for (const waiter of waiters) waiter();
   }
 
-  /** @returns true when a position was fixed that was open before */
+  /** @returns true when a position may not be on disk, be it that another member has fixed it */
   async #fixStartPositions(spec: ResolvedConsumerSpec, offsets: OffsetSource): Promise<boolean> {
     const topics = spec.subscriptions.map(({ topic }) => topic);
     if (spec.messageModel === 'CLUSTERING') topics.push(retryTopicOf(spec.group));
-    let isNew = false;
+    let isUnwritten = false;
     for (const topic of topics) {
       const queueNums = this.#room.topics.get(topic)?.readQueueNums ?? 0;
       for (let queueId = 0; queueId < queueNums; queueId++) {
         const cell = offsets.cell(topic, queueId);
-        if (cell.offset !== undefined) continue;
-        const offset = await startPosition(this.#room.store, topic, queueId, spec);
-        // Another member may have begun meanwhile.
-        if (cell.offset !== undefined) continue;
-        cell.commit(offset);
-        isNew = true;
+        if (cell.offset === undefined) {
+          const offset = await startPosition(this.#room.store, topic, queueId, spec);
+          // Another member may have begun meanwhile.
+          if (cell.offset === undefined) offsets.start(topic, queueId, offset);
+        }
+        isUnwritten ||= offsets.isUnwrittenStart(topic, queueId);
       }
     }
-    return isNew;
+    return isUnwritten;
   }
 
   async #consumerClosed(consumer: GroupConsumer, release: () => void): Promise<void> {

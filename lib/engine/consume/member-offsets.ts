@@ -13,11 +13,17 @@ export interface OffsetFiles {
 /** Where the offsets of a member are kept. */
 export function offsetsOf(spec: ResolvedConsumerSpec, files: OffsetFiles): OffsetSource {
   const { group, clientId } = spec;
-  if (spec.messageModel === 'CLUSTERING') {
-    return { cell: (topic, queueId) => files.clustering.cell(topic, group, queueId) };
-  }
+  if (spec.messageModel === 'CLUSTERING') return storedOffsets(files.clustering, group);
   if (!spec.hasStableClientId) return new PassingOffsets();
-  return { cell: (topic, queueId) => files.broadcasting.cell(topic, `${group}@${clientId}`, queueId) };
+  return storedOffsets(files.broadcasting, `${group}@${clientId}`);
+}
+
+function storedOffsets(store: OffsetStore, owner: string): OffsetSource {
+  return {
+    cell: (topic, queueId) => store.cell(topic, owner, queueId),
+    start: (topic, queueId, offset) => store.start(topic, owner, queueId, offset),
+    isUnwrittenStart: (topic, queueId) => store.isUnwrittenStart(topic, owner, queueId),
+  };
 }
 
 /** The offsets of a member that nobody will know again after it has left. */
@@ -29,5 +35,13 @@ class PassingOffsets implements OffsetSource {
     let cell = this.#cells.get(key);
     if (cell === undefined) this.#cells.set(key, (cell = new OffsetCell(undefined, () => undefined)));
     return cell;
+  }
+
+  start(topic: string, queueId: number, offset: number): void {
+    this.cell(topic, queueId).commit(offset);
+  }
+
+  isUnwrittenStart(): boolean {
+    return false;
   }
 }

@@ -38,6 +38,8 @@ export class OffsetStore {
   readonly #context: OffsetStoreContext;
   readonly #fileName: string;
   readonly #cells = new Map<string, Map<number, OffsetCell>>();
+  /** Where groups begin, as long as that may not be on disk. */
+  readonly #unwrittenStarts = new Set<OffsetCell>();
   /** Other members of the file; kept as they are. */
   #rest: Readonly<Record<string, unknown>> = {};
   #dataVersion: DataVersion;
@@ -78,6 +80,21 @@ export class OffsetStore {
     this.cell(topic, group, queueId).commit(offset);
   }
 
+  /**
+   * Lets a group begin in a queue that it has never consumed. Nobody may go on from there before it is on disk: whoever comes after a crash would look anew for
+   * the place to begin, and pass over what came meanwhile.
+   */
+  start(topic: string, group: string, queueId: number, offset: number): void {
+    const cell = this.cell(topic, group, queueId);
+    cell.commit(offset);
+    this.#unwrittenStarts.add(cell);
+  }
+
+  /** The group begins in this queue, and that may not be on disk: {@link flush} brings it there. */
+  isUnwrittenStart(topic: string, group: string, queueId: number): boolean {
+    return this.#unwrittenStarts.size > 0 && this.#unwrittenStarts.has(this.cell(topic, group, queueId));
+  }
+
   /** The place of one offset, for those who write it often. The same object at every call. */
   cell(topic: string, group: string, queueId: number): OffsetCell {
     const key = keyOf(topic, group);
@@ -107,7 +124,9 @@ export class OffsetStore {
 
   /** Resolves when all that was committed before is on disk. */
   async flush(): Promise<void> {
+    const starts = [...this.#unwrittenStarts];
     await this.#file?.flush();
+    for (const cell of starts) this.#unwrittenStarts.delete(cell);
   }
 
   #offsetsOf(key: string): ReadonlyMap<number, number> {

@@ -17,6 +17,10 @@ export interface SharedTopic {
 export interface OffsetSource {
   /** The same object at every call. */
   cell(topic: string, queueId: number): OffsetCell;
+  /** See `OffsetStore.start`. */
+  start(topic: string, queueId: number, offset: number): void;
+  /** See `OffsetStore.isUnwrittenStart`. */
+  isUnwrittenStart(topic: string, queueId: number): boolean;
 }
 
 /** The queues of one topic, shared among members. The topic may come into being, and grow and shrink, at any time. */

@@ -30,6 +30,10 @@ export interface StartRule {
 export interface OffsetTable {
   get(topic: string, group: string, queueId: number): number | undefined;
   set(topic: string, group: string, queueId: number, offset: number): void;
+  /** Sets where a group begins, which must be on disk before anybody goes on from there. */
+  start(topic: string, group: string, queueId: number, offset: number): void;
+  /** The group begins in this queue, and that may not be on disk. */
+  isUnwrittenStart(topic: string, group: string, queueId: number): boolean;
   /** Resolves when all that was set before is on disk. */
   flush(): Promise<void>;
 }

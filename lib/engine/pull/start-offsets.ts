@@ -30,14 +30,13 @@ export async function fixStartOffsets(
   queues: readonly MessageQueue[],
 ): Promise<readonly number[]> {
   const starts = await startOffsets(room, offsets, rule, queues);
-  let isNew = false;
   const fixed = queues.map(({ topic, queueId }, index) => {
     const present = offsets.get(topic, queueId);
     if (present !== undefined) return present;
-    isNew = true;
-    offsets.set(topic, queueId, starts[index]!);
+    offsets.start(topic, queueId, starts[index]!);
     return starts[index]!;
   });
-  if (isNew) await offsets.flush();
+  // Be it that another member has fixed them.
+  if (queues.some(({ topic, queueId }) => offsets.isUnwrittenStart(topic, queueId))) await offsets.flush();
   return fixed;
 }

@@ -57,6 +57,51 @@ describe('a new group begins', () => {
   });
 });
 
+describe('where a new group begins is on the disk before its first member is there', () => {
+  const fromNow = { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP' } as const;
+  const subscribe = (consumeTimestampMs = startMs + 400_000): Promise<unknown> =>
+    harness.subscribe('shop', {}, { ...fromNow, consumeTimestampMs });
+  /** What the group gets of a message that was sent after a crash now, when it would begin later. */
+  const bodiesAfterCrash = async (): Promise<readonly string[]> => {
+    const later = await harness.crash();
+    await later.send('orders', ['after the crash']);
+    const witness = new Witness();
+    await later.subscribe('shop', { handler: witness.handler }, { ...fromNow, consumeTimestampMs: startMs + 800_000 });
+    await later.settle();
+    await later.close();
+    return witness.bodies;
+  };
+
+  it('also when the disk has refused the member that came before', async () => {
+    const { fileSystem } = harness.store;
+    const open = fileSystem.open.bind(fileSystem);
+    fileSystem.open = (path, mode) =>
+      path.includes('consumerOffset') ? Promise.reject(new Error('EIO')) : open(path, mode);
+    await expect(subscribe()).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    fileSystem.open = open;
+    await subscribe();
+    expect(await bodiesAfterCrash()).toEqual(['after the crash']);
+  });
+
+  it('also when another member is waiting for that', async () => {
+    const { fileSystem } = harness.store;
+    const open = fileSystem.open.bind(fileSystem);
+    let release!: () => void;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    fileSystem.open = async (path, mode) => {
+      if (path.includes('consumerOffset')) await released;
+      return open(path, mode);
+    };
+    let joined = 0;
+    const joining = [subscribe(), subscribe()].map((joins) => joins.then(() => joined++));
+    await harness.settle();
+    expect(joined).toBe(0);
+    release();
+    await Promise.all(joining);
+    expect(await bodiesAfterCrash()).toEqual(['after the crash']);
+  });
+});
+
 describe('a group with an offset goes on there', () => {
   it.each([0, 3, 5])('at %i whatever the rule says', async (offset) => {
     harness.consume.offsets.set('orders', 'shop', 0, offset);

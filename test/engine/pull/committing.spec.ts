@@ -167,6 +167,21 @@ describe('where a new group begins', () => {
     await later.close();
   });
 
+  it('is on disk when subscribe resolves, also after the disk has refused it once', async () => {
+    await harness.advance(1000);
+    const rule = { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP', consumeTimestampMs: harness.store.clock.now() } as const;
+    const { fileSystem } = harness.store;
+    const open = fileSystem.open.bind(fileSystem);
+    fileSystem.open = (path, mode) =>
+      path.includes('consumerOffset') ? Promise.reject(new Error('EIO')) : open(path, mode);
+    await expect(harness.subscribed(rule)).rejects.toMatchObject({ code: 'STATE_WRITE_FAILED' });
+    fileSystem.open = open;
+    await harness.subscribed(rule);
+    const later = await harness.crash();
+    expect(later.committed()).toEqual([10]);
+    await later.close();
+  });
+
   it('is on disk when assign resolves, with automatic commits', async () => {
     await harness.advance(1000);
     const rule = { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP', consumeTimestampMs: harness.store.clock.now() } as const;
