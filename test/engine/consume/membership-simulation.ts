@@ -1,7 +1,7 @@
 import type { GroupConsumer } from '../../../lib/engine/consume/index.js';
 import type { ConsumeMode, MessageExt } from '../../../lib/engine/types/index.js';
 import { ConsumeHarness } from './consume-harness.js';
-import { draftOf } from '../delivery/store-harness.js';
+import { draftOf, StoreHarness } from '../delivery/store-harness.js';
 
 export const QUEUES = 4;
 const CONCURRENCY = 3;
@@ -14,6 +14,10 @@ export type Step =
   | { readonly kind: 'join' }
   | { readonly kind: 'leave' | 'leave at once' | 'pause' | 'end' | 'fail'; readonly pick: number }
   | { readonly kind: 'wait'; readonly ms: number }
+  /** As the admin API does it, to one of the places in the queue. */
+  | { readonly kind: 'move'; readonly queueId: number; readonly pick: number }
+  /** The disk takes no failed messages from now on, or takes them again. */
+  | { readonly kind: 'retries'; readonly isRefused: boolean }
   | { readonly kind: 'crash' };
 
 interface Delivery {
@@ -33,15 +37,38 @@ interface SimulatedMember {
   isDead: boolean;
 }
 
+/** Where the group was moved to in a queue, and what has become of the messages from there on since. */
+class Move {
+  readonly offset: number;
+  /** Messages that came from the queue, not as a retry. */
+  readonly begun = new Set<string>();
+  /** Messages that are done, or were to become dead letters. */
+  readonly over = new Set<string>();
+
+  constructor(offset: number) {
+    this.offset = offset;
+  }
+}
+
 const attemptOf = (message: MessageExt): string => `${message.body.toString()}#${message.reconsumeTimes + 1}`;
 const queueOf = (body: string): string => body.split('-')[0]!;
+/** A retry lies in another queue than the message itself. */
+const numberOfQueue = ({ body }: MessageExt): number => Number(queueOf(body.toString()).slice('q'.length));
 
-/** A group under random joins, leaves, answers and crashes, and what a user may expect of it. */
-export class Simulation {
-  harness: ConsumeHarness;
+export interface SimulationOptions {
   readonly mode: ConsumeMode;
   /** 1: messages come one by one. */
   readonly batchSize: number;
+  /** In order: −1 for attempts without end. */
+  readonly maxReconsumeTimes: number;
+}
+
+/** A group under random joins, leaves, moves, answers and crashes, and what a user may expect of it. */
+export class Simulation {
+  harness!: ConsumeHarness;
+  readonly mode: ConsumeMode;
+  readonly batchSize: number;
+  readonly maxReconsumeTimes: number;
   readonly members: SimulatedMember[] = [];
   readonly sent: string[] = [];
   /** Handlers that are running, in the order of their starts. */
@@ -56,18 +83,33 @@ export class Simulation {
    * led to a retry, all further attempts come twice.
    */
   readonly repeatable = new Set<string>();
+  /** The last one of each queue. At first it is as if the group had been moved to the beginning. */
+  readonly #moves = Array.from({ length: QUEUES }, () => new Move(0));
+  /** Deliveries that began before the group was moved in their queue. */
+  readonly #ofOldPlaces = new WeakSet<MessageExt>();
+  #refusesRetries = false;
   readonly complaints: string[] = [];
   readonly #closing: Promise<unknown>[] = [];
   readonly #abandoned: ConsumeHarness[] = [];
   #names = 0;
-  #gaveUp = false;
+  /** A message that was given up, or kept in memory because its retry could not be stored, may hold the offset back. */
+  #isHeldBack = false;
   readonly #born: SimulatedMember[] = [];
   readonly #givenUp: Delivery[] = [];
 
-  constructor(harness: ConsumeHarness, mode: ConsumeMode, batchSize: number) {
-    this.harness = harness;
+  private constructor({ mode, batchSize, maxReconsumeTimes }: SimulationOptions) {
     this.mode = mode;
     this.batchSize = batchSize;
+    this.maxReconsumeTimes = maxReconsumeTimes;
+  }
+
+  static async open(options: SimulationOptions): Promise<Simulation> {
+    const simulation = new Simulation(options);
+    // All delays are short, so that a run need not go through hours.
+    const messageDelayLevel = Array.from({ length: 18 }, () => '1s').join(' ');
+    simulation.harness = await simulation.#consumeOn(await StoreHarness.open({ messageDelayLevel }));
+    await simulation.harness.createTopic(TOPIC, QUEUES);
+    return simulation;
   }
 
   async run(step: Step): Promise<void> {
@@ -78,6 +120,7 @@ export class Simulation {
 
   /** Lets everything that is owed be delivered. */
   async finish(): Promise<void> {
+    this.#refusesRetries = false;
     for (const member of this.members) this.#setPaused(member, false);
     if (this.members.length === 0) await this.run({ kind: 'join' });
     // What is still owed comes within some retries; a while of silence after it shows that nothing comes twice.
@@ -86,7 +129,7 @@ export class Simulation {
         for (const delivery of this.running.splice(0)) this.#answer(delivery);
         await this.#rest();
       }
-      if (this.sent.every((body) => this.succeeded.has(body))) silentMinutes++;
+      if (this.owed().length === 0) silentMinutes++;
       await this.harness.store.clock.advance(60_000, () => this.#rest());
     }
     this.#check();
@@ -94,6 +137,25 @@ export class Simulation {
     for (const { messages, end } of this.#givenUp) end(messages.length);
     await Promise.all(this.#closing);
     for (const harness of [...this.#abandoned, this.harness]) await harness.close();
+  }
+
+  /** Messages behind the place to which the group was moved last, or from the beginning, that have not been handled from there on. */
+  owed(): readonly string[] {
+    return this.#moves.flatMap(({ offset, begun, over }, queueId) =>
+      this.#sentTo(queueId)
+        .slice(offset)
+        .filter((body) => !begun.has(body) || !over.has(body)),
+    );
+  }
+
+  /** In the order of their offsets, from 0. */
+  #sentTo(queueId: number): readonly string[] {
+    return this.sent.filter((body) => queueOf(body) === `q${queueId}`);
+  }
+
+  #consumeOn(store: StoreHarness): Promise<ConsumeHarness> {
+    store.refuseAppends(({ reconsumeTimes }) => this.#refusesRetries && reconsumeTimes > 0);
+    return ConsumeHarness.on(store);
   }
 
   async #do(step: Step): Promise<void> {
@@ -129,6 +191,11 @@ export class Simulation {
       }
       case 'wait':
         return this.harness.store.clock.advance(step.ms, () => this.#rest());
+      case 'move':
+        return this.#move(step.queueId, step.pick % (this.#sentTo(step.queueId).length + 1));
+      case 'retries':
+        this.#refusesRetries = step.isRefused;
+        return;
       case 'crash':
         return this.#crash();
     }
@@ -152,7 +219,14 @@ export class Simulation {
           };
     member.consumer = await this.harness.subscribe(
       GROUP,
-      { topic: TOPIC, consumeMode: this.mode, concurrency: CONCURRENCY, ...handlers, pullThresholdForQueue: 5 },
+      {
+        topic: TOPIC,
+        consumeMode: this.mode,
+        concurrency: CONCURRENCY,
+        maxReconsumeTimes: this.maxReconsumeTimes,
+        ...handlers,
+        pullThresholdForQueue: 5,
+      },
       { clientId: member.clientId },
     );
     this.members.push(member);
@@ -167,8 +241,20 @@ export class Simulation {
     this.#closing.push(member.consumer!.close({ timeoutMs: atOnce ? 0 : 2 ** 40 }));
   }
 
+  async #move(queueId: number, offset: number): Promise<void> {
+    for (const message of this.running.flatMap(({ messages }) => messages)) {
+      if (numberOfQueue(message) === queueId) this.#ofOldPlaces.add(message);
+    }
+    for (const body of this.#sentTo(queueId)) this.repeatable.add(body);
+    this.#moves[queueId] = new Move(offset);
+    const { consume } = this.harness;
+    consume.offsets.set(TOPIC, GROUP, queueId, offset);
+    consume.move(GROUP, TOPIC, queueId, offset);
+    await consume.offsets.flush();
+  }
+
   async #crash(): Promise<void> {
-    const next = await this.harness.crash();
+    const next = await this.#consumeOn(await this.harness.store.crashed());
     this.#abandoned.push(this.harness);
     this.harness = next;
     this.members.length = 0;
@@ -179,25 +265,25 @@ export class Simulation {
   }
 
   /**
-   * The next group begins at the committed offsets. Orderly attempts are counted in memory and begin again. A message that was given up
-   * holds the offset back, so that what was done behind it is repeated.
+   * The next group begins at the committed offsets. Orderly attempts are counted in memory and begin again. When a message has held the
+   * offset back, what was done behind it is repeated.
    */
   #groupEnds(atOnce: boolean): void {
-    this.#gaveUp ||= atOnce;
-    if (this.mode === 'CONCURRENTLY' && !this.#gaveUp) return;
+    this.#isHeldBack ||= atOnce;
+    if (this.mode === 'CONCURRENTLY' && !this.#isHeldBack) return;
     for (const body of this.sent) this.repeatable.add(body);
   }
 
   #giveUp(deliveries: readonly Delivery[]): void {
     this.running = this.running.filter((delivery) => !deliveries.includes(delivery));
     this.#givenUp.push(...deliveries);
-    this.#gaveUp ||= deliveries.length > 0;
+    this.#isHeldBack ||= deliveries.length > 0;
     for (const message of deliveries.flatMap(({ messages }) => messages)) this.repeatable.add(message.body.toString());
   }
 
   #start(member: SimulatedMember, messages: readonly MessageExt[]): Promise<number> {
     if (member.isDead) return Promise.resolve(messages.length);
-    for (const message of messages) this.#checkStart(member, message);
+    for (const message of messages) this.#checkStart(member, message, messages);
     return new Promise((resolve, reject) => {
       const end = (doneCount: number, error?: Error): void =>
         error === undefined ? resolve(doneCount) : reject(error);
@@ -205,7 +291,8 @@ export class Simulation {
     });
   }
 
-  #checkStart(member: SimulatedMember, message: MessageExt): void {
+  #checkStart(member: SimulatedMember, message: MessageExt, together: readonly MessageExt[]): void {
+    if (message.reconsumeTimes === 0 || this.mode === 'ORDERLY') this.#checkPlace(message, together);
     const key = attemptOf(message);
     const times = (this.started.get(key) ?? 0) + 1;
     this.started.set(key, times);
@@ -217,18 +304,47 @@ export class Simulation {
     if (member.paused) this.complaints.push(`${key} came to ${member.clientId}, which was paused`);
   }
 
-  #answer({ messages, end }: Delivery): void {
-    for (const message of messages) this.#succeed(message);
-    end(messages.length);
+  /** A message that comes from the queue. */
+  #checkPlace({ body, queueId, queueOffset }: MessageExt, together: readonly MessageExt[]): void {
+    const { offset, begun, over } = this.#moves[queueId]!;
+    begun.add(body.toString());
+    if (queueOffset < offset) this.complaints.push(`${body.toString()} came, before the place ${offset} of the group`);
+    if (this.mode === 'CONCURRENTLY') return;
+    const before = new Set(this.#sentTo(queueId).slice(offset, queueOffset));
+    for (const other of together) before.delete(other.body.toString());
+    for (const other of before) {
+      if (!over.has(other)) this.complaints.push(`${body.toString()} came before ${other} was done`);
+    }
+  }
+
+  #answer(delivery: Delivery): void {
+    for (const message of delivery.messages) this.#succeed(message);
+    delivery.end(delivery.messages.length);
   }
 
   /** A batch fails as a whole when none of it is done, else only what is behind the first ones. */
-  #fail({ messages, end }: Delivery, doneCount: number): void {
+  #fail(delivery: Delivery, doneCount: number): void {
+    const { messages, end } = delivery;
     for (const message of messages.slice(0, doneCount)) this.#succeed(message);
+    const failed = messages.slice(doneCount, doneCount === 0 ? undefined : doneCount + 1);
+    const isLast = ({ reconsumeTimes }: MessageExt): boolean =>
+      this.maxReconsumeTimes >= 0 && reconsumeTimes >= this.maxReconsumeTimes;
+    for (const message of failed.filter(isLast)) this.#isOver(message);
+    if (this.#refusesRetries) {
+      this.#isHeldBack = true;
+      // The group may end with this handler.
+      if (this.members.length === 0) this.#groupEnds(false);
+    }
     end(doneCount, doneCount === 0 ? new Error('not now') : undefined);
   }
 
+  #isOver(message: MessageExt): void {
+    if (this.#ofOldPlaces.has(message)) return;
+    this.#moves[numberOfQueue(message)]!.over.add(message.body.toString());
+  }
+
   #succeed(message: MessageExt): void {
+    this.#isOver(message);
     const body = message.body.toString();
     this.succeeded.set(body, (this.succeeded.get(body) ?? 0) + 1);
     this.succeededInOrder.push(body);
@@ -257,6 +373,8 @@ export class Simulation {
   #checkOffsets(): void {
     const committed = this.harness.offsets(TOPIC, GROUP);
     for (const message of this.running.flatMap(({ messages }) => messages)) {
+      // It moves the offset no more.
+      if (this.#ofOldPlaces.has(message)) continue;
       const isFirst = message.reconsumeTimes === 0 || this.mode === 'ORDERLY';
       if (isFirst && (committed[message.queueId] ?? 0) > message.queueOffset) {
         this.complaints.push(`${attemptOf(message)} is under way, but ${committed[message.queueId]} is committed`);
@@ -289,11 +407,8 @@ export const byQueue = (bodies: readonly string[]): readonly (readonly string[])
   Array.from({ length: QUEUES }, (_, queueId) => bodies.filter((body) => queueOf(body) === `q${queueId}`));
 
 /** Runs the steps, and then until nothing is owed any more. */
-export async function simulate(mode: ConsumeMode, batchSize: number, steps: readonly Step[]): Promise<Simulation> {
-  // All delays are short, so that a run need not go through hours.
-  const harness = await ConsumeHarness.open({ messageDelayLevel: Array.from({ length: 18 }, () => '1s').join(' ') });
-  await harness.createTopic(TOPIC, QUEUES);
-  const simulation = new Simulation(harness, mode, batchSize);
+export async function simulate(options: SimulationOptions, steps: readonly Step[]): Promise<Simulation> {
+  const simulation = await Simulation.open(options);
   for (const step of steps) await simulation.run(step);
   await simulation.finish();
   return simulation;
