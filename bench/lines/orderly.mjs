@@ -1,23 +1,29 @@
-import { consumeBacklog, keepInFlight, withBroker } from '../support.mjs';
+import { consumeBacklog, count, inTurn, keepInFlight, withBroker } from '../support.mjs';
+import { ratioRow } from '../table.mjs';
 
-const LINE = 'B7 orderly';
 const TOPIC = 'ordered';
 const KEYS = 1000;
+const ROUNDS = 3;
 
-/** B7: consuming a backlog of keyed messages in order, and concurrently. */
-export async function* orderly({ scale }) {
-  const messages = Math.round(300_000 * scale);
-  const results = [];
-  await withBroker(async (broker) => {
-    const body = Buffer.alloc(128, 'b');
-    let sent = 0;
-    await keepInFlight(256, messages, () => broker.send({ topic: TOPIC, body, shardingKey: `key${sent++ % KEYS}` }));
-    const backlog = (group, consumeMode) => consumeBacklog(broker, { group, topic: TOPIC, messages }, { consumeMode });
-    await backlog('warm-up', 'CONCURRENTLY');
-    const concurrent = messages / (await backlog('concurrent', 'CONCURRENTLY'));
-    const rate = messages / (await backlog('orderly', 'ORDERLY'));
-    const what = `${KEYS} keys, 4 queues, 128 B`;
-    results.push({ line: LINE, what, rate, floor: concurrent, against: 'concurrent' });
-  });
-  yield* results;
+/** Consuming a backlog of keyed messages in order, and concurrently. */
+export async function measure({ pick, report }) {
+  const messages = pick(30_000, 200_000);
+  report(
+    await withBroker(async (broker) => {
+      const body = Buffer.alloc(128, 'b');
+      let sent = 0;
+      await keepInFlight(256, messages, () => broker.send({ topic: TOPIC, body, shardingKey: `key${sent++ % KEYS}` }));
+      let groups = 0;
+      const backlog = (consumeMode) =>
+        consumeBacklog(broker, { group: `group-${groups++}`, topic: TOPIC, messages }, { consumeMode });
+      await backlog('CONCURRENTLY');
+      const [concurrent, orderly] = await inTurn(
+        ROUNDS,
+        () => backlog('CONCURRENTLY'),
+        () => backlog('ORDERLY'),
+      );
+      const what = `${count(messages)} stored, ${KEYS} keys, 4 queues, 128 B`;
+      return ratioRow(what, orderly, { against: 'concurrent', floor: concurrent.rate });
+    }),
+  );
 }

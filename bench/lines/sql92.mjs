@@ -1,13 +1,13 @@
-import { consumeBacklog, keepInFlight, withBroker } from '../support.mjs';
+import { consumeBacklog, count, inTurn, keepInFlight, withBroker } from '../support.mjs';
+import { ratioRow } from '../table.mjs';
 
-const LINE = 'B6 SQL92';
 const TOPIC = 'filtered';
 const KINDS = 10;
+const ROUNDS = 3;
 
-/** B6: consuming a backlog of which one message in ten passes the filter. Rates count the messages that were looked at. */
-export async function* sql92({ scale }) {
-  const messages = Math.round(300_000 * scale);
-  const results = [];
+/** Consuming a backlog of which one message in ten passes the filter. Rates count the messages that were looked at. */
+export async function measure({ pick, report }) {
+  const messages = pick(30_000, 200_000);
   await withBroker(async (broker) => {
     const body = Buffer.alloc(128, 'b');
     let sent = 0;
@@ -15,32 +15,23 @@ export async function* sql92({ scale }) {
       const kind = String(sent++ % KINDS);
       return broker.send({ topic: TOPIC, body, tags: `kind${kind}`, properties: { kind } });
     });
-    const backlog = (name, selector, passing) =>
-      consumeBacklog(broker, { group: name, topic: TOPIC, messages: passing }, { selector });
-    // The first pass warms up what the others find.
-    await backlog('warm-up', { type: 'TAG', expression: '*' }, messages);
-    const secondsOf = {
-      all: await backlog('all', { type: 'TAG', expression: '*' }, messages),
-      tag: await backlog('tag', { type: 'TAG', expression: 'kind3' }, messages / KINDS),
-      sql: await backlog('sql', { type: 'SQL92', expression: "kind = '3'" }, messages / KINDS),
+    let groups = 0;
+    const backlog = async (selector, passing) => {
+      const work = { group: `group-${groups++}`, topic: TOPIC, messages: passing };
+      const { rate, cpuUs } = await consumeBacklog(broker, work, { selector });
+      return { rate: (rate * messages) / passing, cpuUs: (cpuUs * passing) / messages };
     };
-    const rate = (name) => messages / secondsOf[name];
-    results.push({ line: LINE, what: 'no filter', rate: rate('all') });
-    results.push({
-      line: LINE,
-      what: 'TAG, 1 in 10 passes',
-      rate: rate('tag'),
-      floor: rate('all'),
-      against: 'no filter',
-    });
-    results.push({
-      line: LINE,
-      what: 'SQL92, 1 in 10 passes',
-      rate: rate('sql'),
-      floor: rate('all'),
-      against: 'no filter',
-    });
-    results.push({ line: LINE, what: 'SQL92, 1 in 10 passes', rate: rate('sql'), floor: rate('tag'), against: 'TAG' });
+    // The first pass warms up what the others find.
+    await backlog({ type: 'TAG', expression: '*' }, messages);
+    const [all, tag, sql] = await inTurn(
+      ROUNDS,
+      () => backlog({ type: 'TAG', expression: '*' }, messages),
+      () => backlog({ type: 'TAG', expression: 'kind3' }, messages / KINDS),
+      () => backlog({ type: 'SQL92', expression: "kind = '3'" }, messages / KINDS),
+    );
+    const what = `${count(messages)} stored, 1 in ${KINDS} passes`;
+    report(ratioRow(`TAG, ${what}`, tag, { against: 'no filter', floor: all.rate }));
+    report(ratioRow(`SQL92, ${what}`, sql, { against: 'no filter', floor: all.rate }));
+    report(ratioRow(`SQL92, ${what}`, sql, { against: 'TAG', floor: tag.rate }));
   });
-  yield* results;
 }

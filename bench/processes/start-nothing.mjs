@@ -1,0 +1,3 @@
+import { sayNow } from './say-now.mjs';
+
+sayNow();

@@ -1,0 +1,4 @@
+import { sayNow } from './say-now.mjs';
+
+await import('nestjs-rocket');
+sayNow();
