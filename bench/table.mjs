@@ -53,8 +53,8 @@ export function formatRow({ line, what, rate, cpuUs, against, floor, ratio, valu
 
 const rounded = (value) => (Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(3)));
 
+/** What can not be measured on this machine is undefined, and left out. */
 function roundedAll(figures) {
-  return Object.fromEntries(
-    Object.entries(figures).map(([name, value]) => [name, typeof value === 'number' ? rounded(value) : value]),
-  );
+  const known = Object.entries(figures).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(known.map(([name, value]) => [name, rounded(value)]));
 }

@@ -26,8 +26,10 @@ export async function measure({ pick, report }) {
       await sleep(pick(2000, 8000));
       return ask(app, 'report', 'report');
     });
-    await ask(app, 'watch', 'watching');
-    const drain = await underLoad(url, () => ask(app, 'drain', 'drained'));
+    const drain = await underLoad(url, async () => {
+      await ask(app, 'watch', 'watching');
+      return ask(app, 'drain', 'drained');
+    });
     app.send('close');
     await once(app, 'exit');
 
@@ -58,6 +60,8 @@ export async function measure({ pick, report }) {
         {
           p99Ms: drain.said.p99Ms,
           idleMaxMs: idle.said.maxMs,
+          longestCpuMs: drain.said.longestCpuMs,
+          idleLongestCpuMs: idle.said.longestCpuMs,
         },
       ),
     );
