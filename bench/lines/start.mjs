@@ -7,7 +7,7 @@ import { figureRow } from '../table.mjs';
 
 /** B9: from the start of `node` to the first handled message of a Nest app, and what of it node and Nest take without us. Medians; the kinds take turns. */
 export async function measure({ pick, report }) {
-  const rounds = pick(3, 9);
+  const rounds = pick(1, 9);
   await withDirectory(async (directory) => {
     const kept = join(directory, 'kept');
     await startOnce('start-app', kept);
