@@ -495,20 +495,42 @@ describe('A chain of the timer log', () => {
     );
   });
 
+  const unit = {
+    magic: 1,
+    slotSec: 7,
+    physicalOffset: 12_345,
+    sizeBytes: 200,
+    topicHash: 99,
+    msInSlot: 5,
+    keyHash: 77,
+    counted: false,
+  };
+
+  it('has no unit on the disk that came after the checkpoint asked for it: a real broker would take its message in again', async () => {
+    const fileSystem = new MemoryFileSystem();
+    const log = new TimerLog('/timerlog', 1024, fileSystem);
+    await log.open(0);
+    const append = (): number => log.append((bytes, at) => writeUnit(bytes, at, unit, -1, 7500));
+    append();
+    // The indexer's write, a checkpoint that waits for it, and the indexer's next units.
+    const written = log.write().then(append);
+    append();
+    const synced = log.sync();
+    append();
+    await Promise.all([written, synced]);
+    const file = (await fileSystem.readFile(`/timerlog/${'0'.repeat(20)}`))!;
+    expect(file.readInt32BE(52)).toBe(52);
+    expect(file.subarray(2 * 52).every((byte) => byte === 0)).toBe(true);
+    await log.write();
+    const complete = (await fileSystem.readFile(`/timerlog/${'0'.repeat(20)}`))!;
+    expect([2, 3, 4].map((index) => complete.readInt32BE(index * 52))).toEqual([52, 52, 0]);
+    await log.close();
+  });
+
   it('tells damage of any byte of a unit', async () => {
     const fileSystem = new MemoryFileSystem();
     const log = new TimerLog('/timerlog', 1024, fileSystem);
     await log.open(0);
-    const unit = {
-      magic: 1,
-      slotSec: 7,
-      physicalOffset: 12_345,
-      sizeBytes: 200,
-      topicHash: 99,
-      msInSlot: 5,
-      keyHash: 77,
-      counted: false,
-    };
     log.append((bytes, at) => writeUnit(bytes, at, unit, -1, 7500));
     const position = log.append((bytes, at) => writeUnit(bytes, at, unit, 0, 7500));
     await log.sync();

@@ -101,9 +101,11 @@ export class TimerLog {
     return position;
   }
 
-  /** Writes all units that are there now. */
+  /** Writes all units that are there now, and none that comes while it waits: a checkpoint says where the log ended when it asked. */
   write(): Promise<void> {
-    const run = this.#writing.then(() => this.#writeChunks());
+    const endPosition = this.#endPosition;
+    this.#lastIsSealed = true;
+    const run = this.#writing.then(() => this.#writeChunks(endPosition));
     // Whoever comes next tries again; who asked is told.
     this.#writing = run.catch(() => undefined);
     return run;
@@ -218,9 +220,8 @@ export class TimerLog {
     return chunk;
   }
 
-  async #writeChunks(): Promise<void> {
-    this.#lastIsSealed = true;
-    for (let rest = this.#chunks.length; rest > 0; rest--) {
+  async #writeChunks(endPosition: number): Promise<void> {
+    while ((this.#chunks[0]?.startPosition ?? Infinity) < endPosition) {
       const chunk = this.#chunks[0]!;
       await this.#files.ensure(chunk.startPosition);
       await this.#files.write(chunk.bytes.subarray(0, chunk.usedBytes), chunk.startPosition);
