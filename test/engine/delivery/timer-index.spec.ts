@@ -189,6 +189,36 @@ describe('An index that is not there, or not ours,', () => {
     await harness.close();
   });
 
+  it('leaves a real broker nothing to take in again, where the last messages are done', async () => {
+    let harness = await TimerHarness.open();
+    const startMs = harness.clock.now();
+    await harness.send('orders', 'late', startMs + DAY_MS);
+    for (let i = 1; i <= 10; i++) await harness.send('orders', String(i), startMs + i * 100);
+    await harness.advance(5000);
+    await harness.close();
+    await removeTimerFiles(harness, 'timerwheel', 'timerlog');
+    harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
+    await harness.advance(5000);
+    harness = await harness.reopened();
+    expect(harness.logger.warnings).toEqual([]);
+    // A real broker takes in what comes after the record of the last unit, and links the unit to its slot.
+    const log = (await harness.fileSystem.readFile(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`))!;
+    const positions = [0, 52, 104].filter((at) => log.readInt32BE(at) === 52);
+    const last = positions.at(-1)!;
+    const records = await harness.messages('rmq_sys_wheel_timer');
+    expect(Number(log.readBigInt64BE(last + 28))).toBe(records[10]!.commitLogOffset);
+    expect(positions).toHaveLength(2);
+    const slotMs = Number(log.readBigInt64BE(last + 16)) + log.readInt32BE(last + 24);
+    const check = (await harness.fileSystem.readFile(`${STORE_PATH}/config/timercheck`))!;
+    // It does not read that slot, and the wheel has it for nothing else.
+    expect(slotMs).toBeLessThan(Number(check.readBigInt64BE(0)));
+    expect((await readAsRocketMq(harness, slotMs)).slot.timeMs).toBe(0);
+    await harness.advance(2 * DAY_MS);
+    const delivered = await harness.delivered('orders');
+    expect(delivered.slice(10)).toEqual([{ body: 'late', atMs: startMs + DAY_MS }]);
+    await harness.close();
+  });
+
   it('delivers a message once that a real broker has put back on its way', async () => {
     let harness = await TimerHarness.open({ timers: { timerRollWindowMs: 4000 } });
     const dueMs = harness.clock.now() + 20_000;

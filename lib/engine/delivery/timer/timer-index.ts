@@ -157,6 +157,26 @@ export class TimerIndex {
     this.#onChange();
   }
 
+  /**
+   * Says that the index has got to this record, which has no place in it: with a unit of no timer, in a slot that the wheel does not have and nobody reads. A real broker
+   * takes the record of the log's last unit for the last one that is in the index, and would deliver again what is done behind it. To be called while
+   * {@link lowestSlot} is finite.
+   */
+  mark(record: { readonly commitLogOffset: number; readonly storeSize: number }, nowMs: number): void {
+    const unit: TimerUnit = {
+      slotSec: this.lowestSlot - 1,
+      msInSlot: 1,
+      magic: UnitMagic.DEFAULT,
+      physicalOffset: record.commitLogOffset,
+      sizeBytes: record.storeSize,
+      topicHash: 0,
+      keyHash: 0,
+      counted: false,
+    };
+    this.log.append((bytes, at) => writeUnit(bytes, at, unit, -1, nowMs));
+    this.#onChange();
+  }
+
   /** Empties a slot all of whose timers are done. The slot is resident. */
   remove(slotSec: number, nowMs: number): void {
     this.wheel.delete(slotSec);

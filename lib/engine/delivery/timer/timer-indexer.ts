@@ -175,14 +175,24 @@ export class TimerIndexer {
     const slots = (): number[] => entries.flatMap((entry) => this.#slotsOf(entry, nowMs));
     while (!this.#index.isResident(slots())) await this.#index.load(slots());
     // From here to the end nothing is awaited: a checkpoint sees the units of a record and the offset behind it, or neither.
+    const { log } = this.#index;
+    let lastWithUnit: StoredRecord | undefined;
     for (const entry of entries) {
+      const position = log.endPosition;
       if (!this.#add(entry, nowMs)) {
         this.#index.queueOffset = entry.record.queueOffset;
         return false;
       }
+      if (log.endPosition > position) lastWithUnit = entry.record;
     }
+    const last = messages.at(-1);
+    if (this.#endsRebuild(nextOffset) && last !== undefined && last !== lastWithUnit) this.#index.mark(last, nowMs);
     this.#index.queueOffset = nextOffset;
     return true;
+  }
+
+  #endsRebuild(nextOffset: number): boolean {
+    return this.#index.queueOffset < this.#foundOffset && nextOffset >= this.#foundOffset;
   }
 
   #read(record: StoredRecord, nowMs: number): Entry | undefined {
