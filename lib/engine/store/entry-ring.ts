@@ -40,6 +40,14 @@ export class EntryRing {
     return this.#tagsCodes[index & this.#mask]!;
   }
 
+  /** Bytes of the records of at most `count` entries from `index` on. */
+  sizeOf(index: number, count: number): number {
+    const end = Math.min(index + count, this.#endIndex);
+    let sizeBytes = 0;
+    for (let at = index; at < end; at++) sizeBytes += this.sizeBytes(at);
+    return sizeBytes;
+  }
+
   /**
    * Adds the next entry.
    *

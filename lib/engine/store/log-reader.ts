@@ -1,12 +1,16 @@
 import { StoreCorruptError } from '../../errors/index.js';
 import { checkRecord } from './record-checker.js';
 import { MAGIC_V1, MAGIC_V2, readInt64, RecordField } from './record-format.js';
+import type { RecordMemory } from './record-memory.js';
 import type { SegmentFiles } from './segment-files.js';
 
 /** A stretch of the log that was read from the disk. */
 interface Window {
   readonly startOffset: number;
+  /** What was read. */
   readonly bytes: Buffer;
+  /** What it was read into. */
+  readonly memory: Buffer;
 }
 
 /** Consumers of a backlog read forward, so one read of this size serves thousands of small records. */
@@ -14,17 +18,13 @@ const WINDOW_BYTES = 256 * 1024;
 /** Bounds the memory of reading behind; a few windows serve many queues, because their records lie side by side. */
 const MAX_WINDOWS = 32;
 
-/** A record's bytes: those of a whole window, and where the record begins in them. */
-export interface RecordBytes {
-  readonly bytes: Buffer;
-  readonly at: number;
-}
-
-/** Reads records that have left the log's memory, in large pieces, and checks each one before anybody sees it. */
+/** Reads records that have left the log's memory, in large pieces, and checks each one before anybody sees it. What it gives away is copied. */
 export class LogReader {
   readonly #segments: SegmentFiles;
   /** Youngest first. */
   #windows: Window[] = [];
+  /** Memory of windows that were let go of. */
+  readonly #spare: Buffer[] = [];
 
   constructor(segments: SegmentFiles) {
     this.#segments = segments;
@@ -34,22 +34,28 @@ export class LogReader {
    * The record at `offset`, of `sizeBytes` as its consume queue says.
    *
    * @param visibleOffset nothing at or after it is read
-   * @returns undefined when the log does not reach there (any more)
+   * @param memory what the record is copied into
+   * @returns where it begins in there; undefined when the log does not reach there (any more)
    * @throws StoreCorruptError the bytes are not a record
    */
-  async read(offset: number, sizeBytes: number, visibleOffset: number): Promise<RecordBytes | undefined> {
+  async read(
+    offset: number,
+    sizeBytes: number,
+    visibleOffset: number,
+    memory: RecordMemory,
+  ): Promise<number | undefined> {
     if (offset + sizeBytes > visibleOffset || !this.#segments.has(offset)) return undefined;
-    const known = this.find(offset, sizeBytes);
+    const known = this.find(offset, sizeBytes, memory);
     if (known !== undefined) return known;
     const window = await this.#load(offset, sizeBytes, visibleOffset);
-    return this.#checked(window, offset, sizeBytes);
+    return this.#copied(window, offset, sizeBytes, memory);
   }
 
   /** As {@link read}, if that needs no disk. */
-  find(offset: number, sizeBytes: number): RecordBytes | undefined {
+  find(offset: number, sizeBytes: number, memory: RecordMemory): number | undefined {
     for (const window of this.#windows) {
       const at = offset - window.startOffset;
-      if (at >= 0 && at + sizeBytes <= window.bytes.length) return this.#checked(window, offset, sizeBytes);
+      if (at >= 0 && at + sizeBytes <= window.bytes.length) return this.#copied(window, offset, sizeBytes, memory);
     }
     return undefined;
   }
@@ -83,21 +89,23 @@ export class LogReader {
     const wantedBytes = Math.min(Math.max(WINDOW_BYTES, sizeBytes), restBytes, visibleOffset - offset);
     const window = await this.#readWindow(offset, wantedBytes);
     this.#windows.unshift(window);
-    if (this.#windows.length > MAX_WINDOWS) this.#windows.pop();
+    const oldest = this.#windows.length > MAX_WINDOWS ? this.#windows.pop() : undefined;
+    if (oldest?.memory.length === WINDOW_BYTES) this.#spare.push(oldest.memory);
     return window;
   }
 
   async #readWindow(startOffset: number, wantedBytes: number): Promise<Window> {
-    const bytes = Buffer.allocUnsafeSlow(wantedBytes);
-    const readBytes = await this.#segments.read(bytes, startOffset);
-    return { startOffset, bytes: bytes.subarray(0, readBytes) };
+    const spare = wantedBytes <= WINDOW_BYTES ? this.#spare.pop() : undefined;
+    const memory = spare ?? Buffer.allocUnsafeSlow(Math.max(wantedBytes, WINDOW_BYTES));
+    const readBytes = await this.#segments.read(memory.subarray(0, wantedBytes), startOffset);
+    return { startOffset, memory, bytes: memory.subarray(0, readBytes) };
   }
 
-  #checked(window: Window, offset: number, sizeBytes: number): RecordBytes {
+  #copied(window: Window, offset: number, sizeBytes: number, memory: RecordMemory): number {
     const at = offset - window.startOffset;
     const restBytes = this.#segments.startOf(offset) + this.#segments.fileSizeBytes - offset;
     const check = checkRecord(window.bytes, at, Math.min(at + sizeBytes, window.bytes.length), offset, restBytes);
-    if (check.kind === 'record' && check.sizeBytes === sizeBytes) return { bytes: window.bytes, at };
+    if (check.kind === 'record' && check.sizeBytes === sizeBytes) return memory.put(window.bytes, at, sizeBytes);
     const reason = check.kind === 'invalid' ? check.reason : `no record of ${sizeBytes} bytes is there (${check.kind})`;
     const fileOffset = offset % this.#segments.fileSizeBytes;
     throw new StoreCorruptError({ file: this.#segments.path(offset), offset: fileOffset, reason });

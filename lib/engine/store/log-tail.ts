@@ -14,14 +14,16 @@ export interface LogBlock {
 const BLOCK_BYTES = 1024 * 1024;
 
 /**
- * The youngest part of the log, in memory: first as the place where records are written, then as what consumers read from without
- * touching the disk. Blocks are never written again once they have left, so a message that looks at one stays valid.
+ * The youngest part of the log, in memory: first as the place where records are written, then as what consumers read from without touching the disk. A block that has
+ * left is used again, so whoever finds a record here copies it before anything else can happen.
  */
 export class LogTail {
   readonly #maxBytes: number;
   /** Ascending. */
   #blocks: LogBlock[] = [];
   #bytes = 0;
+  /** A block that has left; one is enough, because a new one is needed when an old one goes. */
+  #spare: Buffer | undefined;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -38,7 +40,7 @@ export class LogTail {
       return last;
     }
     const capacity = Math.max(sizeBytes, Math.min(BLOCK_BYTES, segmentRestBytes));
-    const block = blockOf(offset, Buffer.allocUnsafeSlow(capacity), 0);
+    const block = blockOf(offset, this.#take(capacity), 0);
     this.#blocks.push(block);
     this.#bytes += capacity;
     return block;
@@ -78,7 +80,16 @@ export class LogTail {
       this.#bytes -= this.#blocks[drop]!.bytes.length;
       drop++;
     }
-    if (drop > 0) this.#blocks.splice(0, drop);
+    if (drop === 0) return;
+    const last = this.#blocks.splice(0, drop).at(-1);
+    if (last?.bytes.length === BLOCK_BYTES) this.#spare = last.bytes;
+  }
+
+  #take(sizeBytes: number): Buffer {
+    const spare = this.#spare;
+    if (spare === undefined || sizeBytes !== spare.length) return Buffer.allocUnsafeSlow(sizeBytes);
+    this.#spare = undefined;
+    return spare;
   }
 
   /** Forgets everything from `offset` on; readers of it are told nothing, so nobody may have seen it. */

@@ -19,8 +19,9 @@ import { FILLER_ENTRY_SIZE } from './consume-queue-format.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
 import type { Dispatcher } from './dispatcher.js';
-import type { LogReader, RecordBytes } from './log-reader.js';
+import type { LogReader } from './log-reader.js';
 import type { LogTail } from './log-tail.js';
+import { RecordMemory } from './record-memory.js';
 import { MAX_PROPERTIES_BYTES, MAX_RECORD_BYTES, MIN_RECORD_BYTES, RecordField } from './record-format.js';
 import { StoredMessage } from './stored-message.js';
 
@@ -88,8 +89,9 @@ export class LogMessageStore implements MessageStore {
   async readRecord(physicalOffset: number): Promise<StoredRecord | undefined> {
     const head = await this.#recordHead(physicalOffset);
     if (head === undefined) return undefined;
-    const record = await this.#readRecordBytes(physicalOffset, head);
-    return record && new StoredMessage(record.bytes, record.at, this.#parts.brokerName);
+    const memory = new RecordMemory(head);
+    const at = this.#findRecord(physicalOffset, head, memory) ?? (await this.#loadRecord(physicalOffset, head, memory));
+    return at === undefined ? undefined : new StoredMessage(memory.bytes, at, this.#parts.brokerName);
   }
 
   queueRange(topic: string, queueId: number): { readonly minOffset: number; readonly maxOffset: number } {
@@ -101,7 +103,7 @@ export class LogMessageStore implements MessageStore {
     const queue = this.#parts.queues.get(topic, queueId);
     if (queue === undefined) return 0;
     return queue.search(async (entry) => {
-      const record = await this.#readEntry(queue, entry);
+      const record = await this.#readEntry(queue, entry, new RecordMemory());
       return record !== undefined && record.storeTimestamp >= timestampMs;
     });
   }
@@ -145,9 +147,17 @@ export class LogMessageStore implements MessageStore {
       const block = this.#parts.tail.find(physicalOffset);
       if (block === undefined) return false;
       const at = physicalOffset - block.startOffset;
-      gathering.take(new StoredMessage(block.bytes, at, this.#parts.brokerName, queue.topic));
+      // What the selector does not want need not be copied.
+      if (gathering.looksAtMessages && !gathering.accepts(this.#message(block.bytes, at, queue.topic))) continue;
+      gathering.memory ??= new RecordMemory(gathering.expectedBytes((count) => ring.sizeOf(index, count)));
+      const copyAt = gathering.memory.put(block.bytes, at, sizeBytes);
+      gathering.take(this.#message(gathering.memory.bytes, copyAt, queue.topic), sizeBytes);
     }
     return true;
+  }
+
+  #message(bytes: Buffer, at: number, knownTopic?: string): StoredMessage {
+    return new StoredMessage(bytes, at, this.#parts.brokerName, knownTopic);
   }
 
   async #gatherFromDisk(queue: ConsumeQueue, gathering: Gathering): Promise<PullBatch> {
@@ -162,24 +172,46 @@ export class LogMessageStore implements MessageStore {
           continue;
         }
         if (!gathering.hasRoomFor(entry.sizeBytes)) return gathering.toBatch();
-        const record = await this.#readEntry(queue, entry);
+        gathering.memory ??= new RecordMemory(gathering.expectedBytes((count) => sizeOf(entries, count)));
+        const answer = this.#readEntry(queue, entry, gathering.memory);
+        // Most records lie in what was read for the one before.
+        const record = answer instanceof Promise ? await answer : answer;
         if (record === undefined) gathering.skipRemoved();
-        else gathering.take(record);
+        else if (gathering.accepts(record)) gathering.take(record, entry.sizeBytes);
       }
     }
     return gathering.toBatch();
   }
 
   /**
-   * The message that an entry of a queue leads to; undefined when retention has removed it.
+   * The message that an entry of a queue leads to; undefined when retention has removed it. Without a promise when that needs no disk.
    *
    * @throws StoreCorruptError the record or the entry is damaged. An entry has no checksum: what it leads to must be of this queue, or nobody may see it.
    */
-  async #readEntry(queue: ConsumeQueue, entry: QueueEntry): Promise<StoredMessage | undefined> {
+  #readEntry(queue: ConsumeQueue, entry: QueueEntry, memory: RecordMemory): MaybePromise<StoredMessage | undefined> {
+    let at: number | undefined;
+    try {
+      at = this.#findRecord(entry.physicalOffset, entry.sizeBytes, memory);
+    } catch (error) {
+      throw blamedOn(queue, entry, error);
+    }
+    return at === undefined ? this.#loadEntry(queue, entry, memory) : this.#checked(queue, entry, memory, at);
+  }
+
+  async #loadEntry(queue: ConsumeQueue, entry: QueueEntry, memory: RecordMemory): Promise<StoredMessage | undefined> {
+    let at: number | undefined;
+    try {
+      at = await this.#loadRecord(entry.physicalOffset, entry.sizeBytes, memory);
+    } catch (error) {
+      throw blamedOn(queue, entry, error);
+    }
+    if (at === undefined && this.#parts.reader.isBeforeLog(entry.physicalOffset)) return undefined;
+    return this.#checked(queue, entry, memory, at);
+  }
+
+  #checked(queue: ConsumeQueue, entry: QueueEntry, memory: RecordMemory, at: number | undefined): StoredMessage {
     const { queueOffset, physicalOffset } = entry;
-    const record = await this.#bytesOfEntry(queue, entry);
-    if (record === undefined && this.#parts.reader.isBeforeLog(physicalOffset)) return undefined;
-    const message = record && new StoredMessage(record.bytes, record.at, this.#parts.brokerName);
+    const message = at === undefined ? undefined : this.#message(memory.bytes, at);
     if (message !== undefined && isAt(message, queue, queueOffset)) return message;
     const { file, offset } = this.#parts.reader.placeOf(physicalOffset);
     const found =
@@ -189,32 +221,21 @@ export class LogMessageStore implements MessageStore {
     throw new StoreCorruptError({ ...queue.placeOf(queueOffset), reason: `entry ${queueOffset} leads ${found}` });
   }
 
-  async #bytesOfEntry(queue: ConsumeQueue, entry: QueueEntry): Promise<RecordBytes | undefined> {
-    const { queueOffset, physicalOffset, sizeBytes } = entry;
-    try {
-      return this.#findRecord(physicalOffset, sizeBytes) ?? (await this.#readRecordBytes(physicalOffset, sizeBytes));
-    } catch (error) {
-      if (!(error instanceof StoreCorruptError)) throw error;
-      // Either of the two may be the damaged one.
-      const { file, offset } = queue.placeOf(queueOffset);
-      const fields = error.fields as { file: string; offset: number; reason: string };
-      const reason = `${fields.reason} (entry ${queueOffset} leads there, at byte ${offset} of "${file}")`;
-      throw new StoreCorruptError({ ...fields, reason }, error);
-    }
-  }
-
-  #findRecord(physicalOffset: number, sizeBytes: number): RecordBytes | undefined {
+  /** Copies a record that needs no disk, and returns where it begins in `memory`. */
+  #findRecord(physicalOffset: number, sizeBytes: number, memory: RecordMemory): number | undefined {
     const block = this.#parts.tail.find(physicalOffset);
-    if (block !== undefined) return { bytes: block.bytes, at: physicalOffset - block.startOffset };
-    return this.#parts.reader.find(physicalOffset, sizeBytes);
+    if (block === undefined) return this.#parts.reader.find(physicalOffset, sizeBytes, memory);
+    const at = physicalOffset - block.startOffset;
+    // A damaged entry may say anything: then the disk is read, where each record is checked.
+    const isWhole = at + sizeBytes <= block.usedBytes && block.view.getInt32(at + RecordField.TOTAL_SIZE) === sizeBytes;
+    return isWhole ? memory.put(block.bytes, at, sizeBytes) : undefined;
   }
 
-  async #readRecordBytes(physicalOffset: number, sizeBytes: number): Promise<RecordBytes | undefined> {
-    const { log, reader } = this.#parts;
+  async #loadRecord(physicalOffset: number, sizeBytes: number, memory: RecordMemory): Promise<number | undefined> {
     if (sizeBytes === FILLER_ENTRY_SIZE) return undefined;
-    return (
-      this.#findRecord(physicalOffset, sizeBytes) ?? (await reader.read(physicalOffset, sizeBytes, log.visibleOffset))
-    );
+    const { log, reader } = this.#parts;
+    const known = this.#findRecord(physicalOffset, sizeBytes, memory);
+    return known ?? reader.read(physicalOffset, sizeBytes, log.visibleOffset, memory);
   }
 
   /** Size of the record at an offset that comes from outside; undefined when no record can be there. */
@@ -233,6 +254,8 @@ export class LogMessageStore implements MessageStore {
 /** A pull on its way: where it is, what it has, and whether it is to go on. */
 class Gathering {
   nextOffset: number;
+  /** Of its messages, once there is one. */
+  memory: RecordMemory | undefined;
   readonly #request: PullRequest;
   readonly #minIndex: number;
   readonly #maxIndex: number;
@@ -268,11 +291,29 @@ class Gathering {
     return this.#messages.length === 0 || this.#bytes + sizeBytes <= this.#request.maxBytes;
   }
 
-  take(message: StoredMessage): void {
+  /** Bytes of all messages that the answer will have; 0 where a selector decides that. @param bytesOf so many records from here on */
+  expectedBytes(bytesOf: (count: number) => number): number {
+    const { acceptsTagsCode, accepts, maxCount, maxBytes } = this.#request;
+    if (acceptsTagsCode !== undefined || accepts !== undefined) return 0;
+    return Math.min(bytesOf(Math.min(this.rest(), maxCount)), maxBytes);
+  }
+
+  /** The selector has to see messages, and not only their entries. */
+  get looksAtMessages(): boolean {
+    return this.#request.accepts !== undefined;
+  }
+
+  /** What the selector does not want is passed over. */
+  accepts(message: StoredMessage): boolean {
+    if (this.#request.accepts === undefined || this.#request.accepts(message)) return true;
     this.nextOffset++;
-    if (this.#request.accepts !== undefined && !this.#request.accepts(message)) return;
+    return false;
+  }
+
+  take(message: StoredMessage, sizeBytes: number): void {
+    this.nextOffset++;
     this.#messages.push(message);
-    this.#bytes += message.storeSize;
+    this.#bytes += sizeBytes;
   }
 
   skipRemoved(): void {
@@ -310,6 +351,22 @@ function tooLargeError(draft: RecordDraft): MessageTooLargeError | undefined {
   const limitBytes = MAX_RECORD_BYTES - MAX_PROPERTIES_BYTES - MIN_RECORD_BYTES - 512;
   if (draft.body.length <= limitBytes) return undefined;
   return new MessageTooLargeError({ field: 'body', sizeBytes: draft.body.length, limitBytes });
+}
+
+/** Bytes of the records of the first `count` entries. */
+function sizeOf(entries: readonly QueueEntry[], count: number): number {
+  let sizeBytes = 0;
+  for (const entry of entries.slice(0, count)) sizeBytes += entry.sizeBytes;
+  return sizeBytes;
+}
+
+/** Either of the two may be the damaged one: the record, or the entry that leads there. */
+function blamedOn(queue: ConsumeQueue, { queueOffset }: QueueEntry, error: unknown): unknown {
+  if (!(error instanceof StoreCorruptError)) return error;
+  const { file, offset } = queue.placeOf(queueOffset);
+  const fields = error.fields as { file: string; offset: number; reason: string };
+  const reason = `${fields.reason} (entry ${queueOffset} leads there, at byte ${offset} of "${file}")`;
+  return new StoreCorruptError({ ...fields, reason }, error);
 }
 
 /** Queues of light messages (`%LMQ%`) lead to messages of other topics. */

@@ -12,7 +12,7 @@ const ZSTD = 0x200;
 
 /**
  * One record of the commit log as a message: a view of its bytes that reads a field when it is asked for, because most
- * consumers need three of them. It keeps the block of the log alive that it looks at; copy what is to be held for long.
+ * consumers need three of them. It keeps the memory of the batch alive that it came with: at most 256 KiB, or one large message.
  */
 export class StoredMessage implements StoredRecord {
   readonly brokerName: string;

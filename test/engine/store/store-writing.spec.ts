@@ -5,7 +5,7 @@ import {
   StoreWriteFailedError,
 } from '../../../lib/errors/index.js';
 import { ManualClock, MemoryFileSystem } from '../../../lib/engine/io/index.js';
-import type { FileHandle, FileSystem } from '../../../lib/engine/types/index.js';
+import type { FileHandle, FileSystem, StoredRecord } from '../../../lib/engine/types/index.js';
 import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
 
 /** The memory file system, with every sync counted, held up, or failed on demand. */
@@ -221,6 +221,31 @@ describe('writing to the store', () => {
     const second = await store.messages.append(testDraft('y'));
     expect(second.storeTimestampMs).toBe(first.storeTimestampMs);
   });
+
+  it.each([
+    ['its memory', 8],
+    ['the disk', 1],
+  ])(
+    'leaves a message that was read from %s as it is, however much is written and read after it',
+    async (_from, tailMiB) => {
+      const mebibyte = 1024 * 1024;
+      await open(files, { tailCacheBytes: tailMiB * mebibyte, mappedFileSizeCommitLogBytes: 64 * mebibyte });
+      const read = async (offset: number): Promise<readonly StoredRecord[]> => {
+        const request = { topic: 'test-topic', queueId: 0, offset, maxCount: 4, maxBytes: mebibyte };
+        return (await store.messages.pull(request)).messages;
+      };
+      const bodyOf = (index: number): Buffer => Buffer.alloc(100_000, index);
+      for (let index = 0; index < 40; index++) await store.messages.append(testDraft(bodyOf(index)));
+      const kept = await read(0);
+      // Enough for every block and window to be used again.
+      for (let index = 40; index < 200; index++) await store.messages.append(testDraft(bodyOf(index)));
+      for (let offset = 0; offset < 200; offset += 4) await read(offset);
+      expect(kept.map(({ body }) => body.equals(bodyOf(body[0]!)))).toEqual([true, true, true, true]);
+      expect(kept.map(({ body, queueOffset, msgId }) => [body[0], queueOffset, typeof msgId])).toEqual(
+        [0, 1, 2, 3].map((index) => [index, index, 'string']),
+      );
+    },
+  );
 
   it('finds the first message of a time', async () => {
     await open();
