@@ -22,6 +22,7 @@ const TITLES = {
   start: 'B9 start',
   sql92: 'filter SQL92',
   orderly: 'orderly',
+  costs: 'costs',
 };
 
 const { values } = parseArgs({
