@@ -52,12 +52,12 @@ for (const peer of peers.filter(({ name }) => chosen.includes(name))) {
     for (const bodyBytes of BODY_BYTES) {
       const result = await measurement(peer, setup, bodyBytes);
       results.push(result);
+      writeResults();
       console.log(`  ${summary(result)}`);
     }
   }
 }
-writeResults();
-console.log(`\n${markdownTable(results)}`);
+if (results.length > 0) console.log(`\n${markdownTable(results)}`);
 process.exitCode = results.some(({ error }) => error !== undefined) ? 1 : 0;
 
 /** One line of the table: a server and a directory of its own, and a fresh Node process with the client. */
@@ -120,10 +120,13 @@ async function printFloors() {
 
 async function withDirectory(work) {
   const directory = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'rocket-bench-peers-'));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', remove);
   try {
     return await work(directory);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 

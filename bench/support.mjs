@@ -196,7 +196,7 @@ export function startProcess(name, argument) {
   return fork(new URL(`./processes/${name}.mjs`, import.meta.url), [JSON.stringify(argument)]);
 }
 
-export const percentile = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))];
+export { percentile } from './percentile.mjs';
 
 /** The middle one of several measurements: a machine that does other things now and then should not decide. */
 export async function median(rounds, measure) {

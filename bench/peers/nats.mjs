@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { clientVersions, HOW_TO_GET_CLIENTS, missingClients } from './lib/npm-clients.mjs';
 import { toBytes } from './lib/payload.mjs';
 import { findProgram, programVersion } from './lib/programs.mjs';
-import { ServerProcess } from './lib/server-process.mjs';
+import { startServer } from './lib/server-process.mjs';
 
 const STREAM = 'bench';
 const CONSUMER = 'bench';
@@ -39,14 +39,7 @@ export const nats = {
     const configPath = join(directory, 'nats.conf');
     const jetStream = `jetstream { store_dir: "${join(directory, 'store')}", sync_interval: ${syncInterval} }`;
     writeFileSync(configPath, `listen: "127.0.0.1:${port}"\n${jetStream}\n`);
-    const natsServer = new ServerProcess(server(), ['-c', configPath], { directory });
-    try {
-      await natsServer.untilAnswers(port);
-    } catch (error) {
-      await natsServer.stop();
-      throw error;
-    }
-    return natsServer;
+    return startServer(server(), ['-c', configPath], { directory }, (started) => started.untilAnswers(port));
   },
 
   async connect(_setup, { port }) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { groupedSends } from './lib/grouped-sends.mjs';
 import { clientVersions, HOW_TO_GET_CLIENTS, missingClients } from './lib/npm-clients.mjs';
 import { findProgram, programVersion, versionedFolders } from './lib/programs.mjs';
-import { ServerProcess } from './lib/server-process.mjs';
+import { startServer } from './lib/server-process.mjs';
 
 const QUEUE = 'bench';
 const CONNECTIONS = 20;
@@ -58,21 +58,17 @@ export const pgBoss = {
     const options = ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories=', ...SERVER_OPTIONS];
     const args = ['-D', data, ...options.flatMap((option) => ['-c', option])];
     // SIGINT: a fast shutdown, which does not wait for clients.
-    const postgres = new ServerProcess(program('postgres'), args, { ...user, directory, stopSignal: 'SIGINT' });
-    try {
-      await postgres.until(() => postgres.log.includes('ready to accept connections'), 'become ready');
-    } catch (error) {
-      await postgres.stop();
-      throw error;
-    }
-    return postgres;
+    const serverOptions = { ...user, directory, stopSignal: 'SIGINT' };
+    return startServer(program('postgres'), args, serverOptions, (started) =>
+      started.until(() => started.log.includes('ready to accept connections'), 'become ready'),
+    );
   },
 
   async connect({ isGrouped }, { port }) {
     const { PgBoss } = await import('pg-boss');
     const address = { host: '127.0.0.1', port, user: 'bench', database: 'postgres' };
     const boss = new PgBoss({ ...address, max: CONNECTIONS, useListenNotify: true });
-    boss.on('error', (error) => console.error(error));
+    boss.on('error', ({ message }) => console.error(message));
     await boss.start();
     await boss.createQueue(QUEUE, { notify: true });
     return {

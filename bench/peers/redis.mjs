@@ -1,9 +1,9 @@
 import { clientVersions, HOW_TO_GET_CLIENTS, missingClients } from './lib/npm-clients.mjs';
 import { findProgram, programVersion } from './lib/programs.mjs';
-import { ServerProcess } from './lib/server-process.mjs';
+import { startServer } from './lib/server-process.mjs';
 
 const QUEUE = 'bench';
-const CONCURRENCY = 100;
+const CONCURRENCY = 300;
 
 const server = () => findProgram('redis-server');
 
@@ -37,14 +37,8 @@ export const redis = {
 
   async start(setup, { directory, port }) {
     const args = ['--bind', '127.0.0.1', '--port', port, '--dir', directory, '--daemonize', 'no'];
-    const redisServer = new ServerProcess(server(), [...args.map(String), ...serverOptions(setup)], { directory });
-    try {
-      await redisServer.untilAnswers(port);
-    } catch (error) {
-      await redisServer.stop();
-      throw error;
-    }
-    return redisServer;
+    const all = [...args.map(String), ...serverOptions(setup)];
+    return startServer(server(), all, { directory }, (started) => started.untilAnswers(port));
   },
 
   async connect(_setup, { port }) {

@@ -10,6 +10,9 @@ process.once('message', ({ peerName, setupIndex, place, work }) => {
   );
 });
 
+// Whoever started us has ended.
+process.once('disconnect', () => process.exit());
+
 async function run(peer, setup, place, work) {
   if (peer.measure !== undefined) return peer.measure(setup, place, work);
   const client = await peer.connect(setup, place);

@@ -1,7 +1,7 @@
 // The work that every broker does: the same for all, through the client that its file connects.
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { percentile } from '../../support.mjs';
+import { percentile } from '../../percentile.mjs';
 import { Deliveries } from './deliveries.mjs';
 import { payloadOf } from './payload.mjs';
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { realBrokerVersion } from '../../../interop/lib/real-broker.mjs';
 import { findProgram } from './programs.mjs';
-import { ServerProcess, startInTurn } from './server-process.mjs';
+import { startInTurn, startServer } from './server-process.mjs';
 
 const fetchedClasspath = fileURLToPath(new URL('../../../interop/java/target/peers-classpath.txt', import.meta.url));
 const CLUSTER = 'DefaultCluster';
@@ -130,20 +130,13 @@ export async function startRocketmq({ flushDiskType }, place, queues) {
     }),
   );
   const options = { directory, env: { ...process.env, ROCKETMQ_HOME: directory, RMQ_PROXY_HOME: directory } };
-  const run = (args) => new ServerProcess(java(), args, options);
+  const run = (port, args) => startServer(java(), args, options, (started) => started.untilAnswers(port));
+  const nameServerMain = 'org.apache.rocketmq.namesrv.NamesrvStartup';
+  const proxyMain = 'org.apache.rocketmq.proxy.ProxyStartup';
+  const proxyArguments = ['-pm', 'local', '-bc', brokerConf, '-pc', proxyConf];
   const servers = await startInTurn(
-    async () => {
-      const main = 'org.apache.rocketmq.namesrv.NamesrvStartup';
-      const server = run(javaArguments(place, SMALL_JVM_OPTIONS, main, '-c', nameServerConf));
-      await answering(server, nameServer);
-      return server;
-    },
-    async () => {
-      const main = 'org.apache.rocketmq.proxy.ProxyStartup';
-      const server = run(javaArguments(place, JVM_OPTIONS, main, '-pm', 'local', '-bc', brokerConf, '-pc', proxyConf));
-      await answering(server, grpc);
-      return server;
-    },
+    () => run(nameServer, javaArguments(place, SMALL_JVM_OPTIONS, nameServerMain, '-c', nameServerConf)),
+    () => run(grpc, javaArguments(place, JVM_OPTIONS, proxyMain, ...proxyArguments)),
   );
   try {
     makeTopic(place, queues);
@@ -152,15 +145,6 @@ export async function startRocketmq({ flushDiskType }, place, queues) {
     throw error;
   }
   return servers;
-}
-
-async function answering(server, port) {
-  try {
-    await server.untilAnswers(port);
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
 }
 
 /** The broker answers some time before the name server knows it. */

@@ -9,6 +9,11 @@ import { isAnswered } from './ports.mjs';
 const START_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 30_000;
 
+/** None of them may outlive us, however we end. */
+const running = new Set();
+process.on('exit', () => running.forEach((server) => server.kill()));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+
 /** A server that is a process of its own, with its output in a file of its directory. */
 export class ServerProcess {
   #child;
@@ -27,6 +32,8 @@ export class ServerProcess {
     // In a group of its own, so that what a start script started ends with it, and Ctrl+C is for us alone.
     this.#child = spawn(command, args, { ...options, cwd: directory, stdio: ['ignore', log, log], detached: true });
     closeSync(log);
+    running.add(this);
+    this.#child.once('exit', () => running.delete(this));
   }
 
   get hasEnded() {
@@ -59,9 +66,30 @@ export class ServerProcess {
     const ended = once(this.#child, 'exit');
     this.#child.kill(this.#stopSignal);
     const inTime = await Promise.race([ended.then(() => true), delay(STOP_TIMEOUT_MS, false, { ref: false })]);
-    if (!inTime) process.kill(-this.#child.pid, 'SIGKILL');
+    if (!inTime) this.kill();
     await ended;
   }
+
+  /** Ends it, and what it started, at once. */
+  kill() {
+    if (!this.hasEnded && this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL');
+  }
+}
+
+/**
+ * Starts a server and waits until it is ready; when it does not become so, it is stopped.
+ *
+ * @param {(server: ServerProcess) => Promise<void>} untilReady
+ */
+export async function startServer(command, args, options, untilReady) {
+  const server = new ServerProcess(command, args, options);
+  try {
+    await untilReady(server);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
 }
 
 /** Starts servers one after the other; when one of them fails, those before it are stopped. */
