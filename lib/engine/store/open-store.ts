@@ -209,7 +209,13 @@ async function openOwnedStore(
       { ...limits, untilOffset: scanStart },
     );
   }
-  const recoveryEnvironment = { fileSystem, logger, brokenDirectory: paths.broken, nowMs: clock.now() };
+  const recoveryEnvironment = {
+    fileSystem,
+    logger,
+    brokenDirectory: paths.broken,
+    nowMs: clock.now(),
+    wasClosedCleanly: owner.wasClosedCleanly,
+  };
   const startedMs = clock.monotonicMs();
   const endOffset = await recoverLog(
     segments,

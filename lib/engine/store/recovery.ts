@@ -15,6 +15,8 @@ export interface RecoveryEnvironment {
   /** Where the bytes go that are cut off the log. */
   readonly brokenDirectory: string;
   readonly nowMs: number;
+  /** False: what stands behind the end of the log, and what does not, may be so in the memory of the operating system alone. */
+  readonly wasClosedCleanly: boolean;
 }
 
 /**
@@ -72,7 +74,9 @@ export async function recoverLog(
       reason: `${end.reason ?? 'no record is there'}, though the log goes on behind it`,
     });
   }
-  await cutTornTail(segments, end, environment);
+  const hasTornTail = await keepTornTail(segments, end, environment);
+  // Also where nothing stands behind it: a failed write may have been cleared by calls that never got to the disk, and a power cut would bring it back.
+  if (hasTornTail || !environment.wasClosedCleanly) await segments.clearFrom(end.offset);
   await makeDurable(segments, scanStart, end.offset);
   return end.offset;
 }
@@ -130,8 +134,10 @@ async function makeDurable(segments: SegmentFiles, fromOffset: number, endOffset
 
 /**
  * The last write before a crash may have left any part of itself. It was not acknowledged, but it is evidence: it is copied before it is cleared.
+ *
+ * @returns whether there is any
  */
-async function cutTornTail(segments: SegmentFiles, end: ScanEnd, environment: RecoveryEnvironment): Promise<void> {
+async function keepTornTail(segments: SegmentFiles, end: ScanEnd, environment: RecoveryEnvironment): Promise<boolean> {
   const { fileSystem, logger, brokenDirectory, nowMs } = environment;
   const path = `${brokenDirectory}/${offsetFileName(end.offset)}-${nowMs}.broken`;
   const tornBytes = await copyTail(segments, end.offset, async (block, position) => {
@@ -144,13 +150,13 @@ async function cutTornTail(segments: SegmentFiles, end: ScanEnd, environment: Re
       await copy.close();
     }
   });
-  if (tornBytes === 0) return;
+  if (tornBytes === 0) return false;
   await fileSystem.syncDirectory(brokenDirectory);
   logger.warn(
     `The log ended in a torn write at ${segments.path(end.offset)}, byte ${end.offset % segments.fileSizeBytes} (${end.reason ?? 'no record'}): ` +
       `${tornBytes} bytes were cut off; they are kept in "${path}"`,
   );
-  await segments.clearFrom(end.offset);
+  return true;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ManualClock } from '../../../lib/engine/io/index.js';
+import { ManualClock, SeededRandom } from '../../../lib/engine/io/index.js';
 import { diskError, HookedFileSystem, type FileHook } from '../../support/hooked-file-system.js';
 import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
 
@@ -50,6 +50,35 @@ describe('a store on a disk that fails', () => {
     await store.messages.append(testDraft('after'));
     expect(await bodiesOf(store)).toEqual(['before', 'after']);
   });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    'opens also after a clean close and a power cut when what a failed write had left could not be cleared for good (%i)',
+    async (seed) => {
+      await open();
+      await store.messages.append(testDraft('before'));
+      // The checkpoint confirms it, so that the next opening reads and writes nothing of the log again.
+      await clock.advance(6000, () => turns());
+      expect(await confirmed()).toBeGreaterThan(0);
+      const secondFile = '16384';
+      files.hook = (operation, path) => {
+        if (operation !== 'write' || !path.endsWith(secondFile)) return;
+        files.failNext({ operation: 'datasync', pathPart: '/commitlog', code: 'EIO' });
+        throw diskError('EIO');
+      };
+      const sends = ['a', 'b', 'c'].map((letter) => store.messages.append(testDraft(large(letter))));
+      const ends = await Promise.allSettled(sends);
+      expect(ends.every(({ status }) => status === 'rejected')).toBe(true);
+      expect(store.logStatus().hasFailed).toBe(true);
+      // Now all of it counts as whole, and as closed cleanly.
+      expect(await reopen()).toEqual(['before']);
+      await store.close();
+      const disk = files.fork(new SeededRandom(seed));
+      disk.crash('power');
+      const opened = await openTestStore({ path: '/store', fileSystem: disk, clock });
+      expect(await bodiesOf(opened)).toEqual(['before']);
+      await opened.close();
+    },
+  );
 
   it('goes on when a write failed in a log file that had been begun for it', async () => {
     await open();
