@@ -91,6 +91,8 @@ export class CheckpointService {
     return this.withoutCheckpoint(async () => {
       if (this.#written.offset < offset) {
         await this.#write().catch((error: unknown) => {
+          // What a queue has in memory alone would be gone with the log, and its numbers be given out again.
+          if (!this.#queues.areWrittenUpTo(offset)) throw error;
           // The disk may be full, and this work make room. Without a checkpoint an opening reads more of the log.
           this.#environment.logger.warn(`The checkpoint could not be written, it is tried again: ${String(error)}`);
         });

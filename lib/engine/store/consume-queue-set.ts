@@ -92,6 +92,11 @@ export class ConsumeQueueSet {
     );
   }
 
+  /** True when the entries of all records before `physicalOffset` are on the disk. */
+  areWrittenUpTo(physicalOffset: number): boolean {
+    return this.all().every(({ firstUnwrittenOffset = Infinity }) => firstUnwrittenOffset >= physicalOffset);
+  }
+
   /** Lets go of what points before the beginning of the log. */
   async trim(minPhysicalOffset: number): Promise<void> {
     if (minPhysicalOffset === 0) return;

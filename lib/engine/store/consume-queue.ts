@@ -67,6 +67,11 @@ export class ConsumeQueue implements QueueNumbers {
     return this.maxIndex - this.#syncedIndex;
   }
 
+  /** Where the first record lies whose entry is not on the disk; undefined when all are. */
+  get firstUnwrittenOffset(): number | undefined {
+    return this.isDirty ? this.#ring.physicalOffset(this.#syncedIndex) : undefined;
+  }
+
   /** True while a number is given out whose message has not become visible. */
   get hasNumbersInFlight(): boolean {
     return this.#nextNumber > this.maxIndex;
@@ -168,6 +173,16 @@ export class ConsumeQueue implements QueueNumbers {
       else low = middle + 1;
     }
     return low;
+  }
+
+  /**
+   * The messages before `index` are all gone, and the next one gets this number. An entry for the last of them keeps that on the disk.
+   */
+  beginBehind(index: number): void {
+    this.#startAt(index - 1);
+    this.#ring.push(0, FILLER_ENTRY_SIZE, 0, this.#syncedIndex, RING_ENTRIES);
+    this.#minIndex = index;
+    this.#nextNumber = index;
   }
 
   /** Messages before `index` are not in the log: the first ones, which retention took, or some in between, which a repair gave up. */

@@ -18,7 +18,7 @@ import { ConfigDirectory } from './config-directory.js';
 import { ConsumeQueueSet } from './consume-queue-set.js';
 import { DeletedTopics } from './deleted-topics.js';
 import { DiskWatch } from './disk-watch.js';
-import { Dispatcher, type QueueDisorder } from './dispatcher.js';
+import { Dispatcher, isQueued, type QueueDisorder } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
 import { whenNothingIsOnItsWay } from './in-flight.js';
@@ -33,6 +33,7 @@ import { chooseScanStart, recoverLog } from './recovery.js';
 import { Retention, type RetentionOptions } from './retention.js';
 import { ScanProgress } from './scan-progress.js';
 import { SegmentFiles } from './segment-files.js';
+import { StoredMessage } from './stored-message.js';
 import { StoreOwner } from './store-owner.js';
 import { SubscriptionGroupConfigTable } from './subscription-group-config-table.js';
 import { TagsCodes } from './tags-code.js';
@@ -177,10 +178,11 @@ async function openOwnedStore(
   await owner.markOpen(options.processId);
   await deletedTopics.open(config, segments.firstOffset);
   await queues.load(scanStart, !owner.wasClosedCleanly);
-  const queueList = new QueueList(queues);
+  const queueList = new QueueList(queues, deletedTopics);
   await queueList.open(config);
-  const isExpected = (topic: string): boolean => !deletedTopics.isClosed(topic);
-  const incomplete = await queueList.firstIncomplete(scanStart, segments.firstOffset, isExpected);
+  const incomplete = await queueList.firstIncomplete(scanStart, (topic, queueId, numbers, untilOffset) =>
+    holdsMessage(segments, deletedTopics, { topic, queueId, ...numbers, untilOffset }),
+  );
   const { keyIndex, missingFrom } = await openKeyIndex(options, {
     directory: paths.index,
     fileSystem,
@@ -227,6 +229,7 @@ async function openOwnedStore(
   );
   // The last: another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
   const hasGap = queues.hasGap || incomplete !== undefined || (dispatcher.foundGap && scanStart > segments.firstOffset);
+  let foundQueues: { topic: string; queueId: number; end: number }[] = [];
   if (queuesAreMissing || hasGap) {
     // Until all queues are on the disk, no checkpoint may say that they are: a crash in between would leave some of them short for good.
     await writeCheckpoint(fileSystem, paths.checkpoint, withoutQueues(checkpoint));
@@ -236,6 +239,7 @@ async function openOwnedStore(
     logger.warn(
       `Entries are missing in ${where}: all queues are made again from ${endOffset - segments.firstOffset} bytes of the log`,
     );
+    foundQueues = queues.all().map(({ topic, queueId, maxIndex }) => ({ topic, queueId, end: maxIndex }));
     await queues.clear();
     dispatcher.beginAnew();
     await scanLog(
@@ -245,6 +249,7 @@ async function openOwnedStore(
       { ...limits, untilOffset: endOffset },
     );
   }
+  if (queuesAreMissing || hasGap) queueList.keepNumbers(foundQueues);
   if (dispatcher.firstDisorder !== undefined) throw disorderError(dispatcher.firstDisorder, segments);
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
@@ -343,6 +348,27 @@ async function openOwnedStore(
     }),
     close: () => (closing ??= close()),
   };
+}
+
+/** Whether the log holds one of these messages of a queue before `untilOffset`, where a record begins. */
+async function holdsMessage(
+  segments: SegmentFiles,
+  deletedTopics: DeletedTopics,
+  wanted: { topic: string; queueId: number; from: number; to: number; untilOffset: number },
+): Promise<boolean> {
+  const { topic, queueId, from, to, untilOffset } = wanted;
+  let isFound = false;
+  await scanLog(
+    segments,
+    segments.firstOffset,
+    (bytes, at, _sizeBytes, offset) => {
+      const record = new StoredMessage(bytes, at, '');
+      if (record.storedTopic !== topic || record.queueId !== queueId || deletedTopics.covers(topic, offset)) return;
+      if (isQueued(record.sysFlag) && record.queueOffset >= from && record.queueOffset <= to) isFound = true;
+    },
+    { untilOffset },
+  );
+  return isFound;
 }
 
 function disorderError(disorder: QueueDisorder, segments: SegmentFiles): StoreCorruptError {

@@ -3,6 +3,7 @@ import type { ConsumeQueue } from './consume-queue.js';
 import { FILLER_ENTRY_SIZE } from './consume-queue-format.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import { isObject, tableOf } from './data-version.js';
+import type { DeletedTopics } from './deleted-topics.js';
 
 const FILE_NAME = 'consumeQueues.json';
 /** It is written behind each checkpoint; the interval only covers a write that failed and is tried again. */
@@ -11,6 +12,22 @@ const RETRY_INTERVAL_MS = 5000;
 /** By topic and queue id: the first entry, and one past the last. */
 export type QueueRanges = Readonly<Record<string, Readonly<Record<string, readonly [number, number]>>>>;
 
+/** True when the log holds a message of this queue before `untilOffset`, with a number from `fromNumber` to `toNumber`. */
+export type IsInLog = (
+  topic: string,
+  queueId: number,
+  numbers: { readonly from: number; readonly to: number },
+  untilOffset: number,
+) => Promise<boolean>;
+
+interface StatedQueue {
+  readonly topic: string;
+  readonly queueId: number;
+  /** The first entry, and one past the last. */
+  readonly begin: number;
+  readonly end: number;
+}
+
 /**
  * Which consume queues there are, and how far they reached at the last checkpoint: `config/consumeQueues.json`. It is ours; a broker of Apache RocketMQ leaves it
  * alone. Without it a queue whose files are missing could not be told from one that was never written to: its messages would be out of reach, and new ones would
@@ -18,14 +35,16 @@ export type QueueRanges = Readonly<Record<string, Readonly<Record<string, readon
  */
 export class QueueList {
   readonly #queues: ConsumeQueueSet;
+  readonly #deletedTopics: DeletedTopics;
   #file: StateFile | undefined;
   #content: { readonly confirmPhyOffset: number; readonly queueTable: QueueRanges } = {
     confirmPhyOffset: 0,
     queueTable: {},
   };
 
-  constructor(queues: ConsumeQueueSet) {
+  constructor(queues: ConsumeQueueSet, deletedTopics: DeletedTopics) {
     this.#queues = queues;
+    this.#deletedTopics = deletedTopics;
   }
 
   async open(directory: StateDirectory): Promise<void> {
@@ -37,28 +56,53 @@ export class QueueList {
    * The first queue that has fewer entries than it must have, in words; undefined when all have theirs.
    *
    * @param trustedOffset the queues were loaded up to the entries of records before it
-   * @param firstOffset the log begins there
-   * @param isExpected false for a topic that is not to be there any more
    */
-  async firstIncomplete(
-    trustedOffset: number,
-    firstOffset: number,
-    isExpected: (topic: string) => boolean,
-  ): Promise<string | undefined> {
-    const content = this.#file?.initial;
+  async firstIncomplete(trustedOffset: number, isInLog: IsInLog): Promise<string | undefined> {
     // A list that is younger than the checkpoint counts entries that were not loaded.
-    if (!isObject(content) || !(Number(content.confirmPhyOffset) <= trustedOffset)) return undefined;
-    for (const [topic, ranges] of Object.entries(tableOf(content, 'queueTable'))) {
-      if (!isObject(ranges) || !isExpected(topic)) continue;
-      for (const [queueId, range] of Object.entries(ranges)) {
-        if (!Array.isArray(range)) continue;
-        const queue = this.#queues.get(topic, Number(queueId));
-        const foundEnd = queue?.maxIndex ?? 0;
-        const isWhole = foundEnd >= Number(range[1]) && !(await lacksBeginning(queue, Number(range[0]), firstOffset));
-        if (!isWhole) return `queue ${queueId} of topic "${topic}"`;
-      }
+    if (!(this.#statedOffset <= trustedOffset)) return undefined;
+    for (const stated of this.#stated()) {
+      const { topic, queueId } = stated;
+      const queue = this.#queues.get(topic, queueId);
+      const foundEnd = queue?.maxIndex ?? 0;
+      if (foundEnd < stated.end || (await lacksBeginning(queue, stated, isInLog)))
+        return `queue ${queueId} of topic "${topic}"`;
     }
     return undefined;
+  }
+
+  /**
+   * Queues that were made again from a log that has none of their messages any more go on with their numbers.
+   *
+   * @param before the queues as they were before; one may have got further than the list says
+   */
+  keepNumbers(before: readonly Pick<StatedQueue, 'topic' | 'queueId' | 'end'>[]): void {
+    for (const { topic, queueId, end } of [...before, ...this.#stated()]) {
+      const { minIndex, maxIndex } = this.#queues.get(topic, queueId) ?? { minIndex: 0, maxIndex: 0 };
+      if (minIndex === maxIndex && maxIndex < end) this.#queues.getOrCreate(topic, queueId).beginBehind(end);
+    }
+  }
+
+  get #statedOffset(): number {
+    const content = this.#file?.initial;
+    return isObject(content) ? Number(content.confirmPhyOffset) : NaN;
+  }
+
+  /** What the list said at the opening, of topics that are to be there still. */
+  #stated(): readonly StatedQueue[] {
+    const stated: StatedQueue[] = [];
+    for (const [topic, ranges] of Object.entries(tableOf(this.#file?.initial, 'queueTable'))) {
+      if (!isObject(ranges) || !this.#isExpected(topic)) continue;
+      for (const [queueId, range] of Object.entries(ranges)) {
+        if (!Array.isArray(range)) continue;
+        stated.push({ topic, queueId: Number(queueId), begin: Number(range[0]), end: Number(range[1]) });
+      }
+    }
+    return stated;
+  }
+
+  /** False for a topic that is being deleted, or was since the list was written. */
+  #isExpected(topic: string): boolean {
+    return !this.#deletedTopics.isClosed(topic) && !this.#deletedTopics.covers(topic, this.#statedOffset - 1);
   }
 
   /** The present ranges. To be taken together with the offset that the checkpoint will name. */
@@ -79,9 +123,14 @@ export class QueueList {
   }
 }
 
-/** The queue begins later than it did, though the log still has the messages before: retention was not it. */
-async function lacksBeginning(queue: ConsumeQueue | undefined, begin: number, firstOffset: number): Promise<boolean> {
+/** The queue begins later than it did, though the log still has a message before: retention was not it. */
+async function lacksBeginning(
+  queue: ConsumeQueue | undefined,
+  { topic, queueId, begin }: StatedQueue,
+  isInLog: IsInLog,
+): Promise<boolean> {
   if (queue === undefined || queue.minIndex <= begin) return false;
   const [first] = await queue.entries(queue.minIndex, 1);
-  return first !== undefined && first.sizeBytes !== FILLER_ENTRY_SIZE && first.physicalOffset >= firstOffset;
+  if (first === undefined || first.sizeBytes === FILLER_ENTRY_SIZE) return false;
+  return isInLog(topic, queueId, { from: begin, to: queue.minIndex - 1 }, first.physicalOffset);
 }

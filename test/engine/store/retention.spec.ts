@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { ManualClock } from '../../../lib/engine/io/index.js';
+import { diskError, HookedFileSystem } from '../../support/hooked-file-system.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.js';
 import { bodiesOf, crashImage, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
 
@@ -134,6 +135,84 @@ describe('retention', () => {
       expect(store.messages.queueRange('test-topic', 0)).toEqual(range);
       expect(await bodies()).toEqual(left);
     }
+  });
+
+  describe('of a queue whose messages end with the file of the log', () => {
+    /** As many messages as a file of a consume queue has entries fill a file of the log, so that both files go at once. */
+    const fillFiles = async (): Promise<void> => {
+      await open();
+      await store.messages.append(testDraft(''));
+      const overheadBytes = store.logStatus().sizeBytes;
+      const body = Buffer.alloc(1023 - overheadBytes, 'x');
+      await store.close();
+      await rm(store.path, { recursive: true });
+      await open({ fileReservedTimeHours: 1 });
+      for (let i = 0; i < 40; i++) await store.messages.append(testDraft(body));
+      await pass(2);
+    };
+
+    it('takes nothing for missing after a crash right behind the removal', async () => {
+      await fillFiles();
+      await store.retention.clean();
+      expect(store.messages.queueRange('test-topic', 0)).toEqual({ minOffset: 32, maxOffset: 40 });
+      expect(await filesOf('consumequeue/test-topic/0')).toEqual([String(32 * 20).padStart(20, '0')]);
+      await crashImage(store, join(directory.path, 'crashed'));
+      const warnings: string[] = [];
+      const logger = { debug() {}, log() {}, warn: (text: string) => void warnings.push(text), error() {} };
+      await open({ logger }, 'crashed');
+      expect(warnings).toEqual([]);
+      expect(store.messages.queueRange('test-topic', 0)).toEqual({ minOffset: 32, maxOffset: 40 });
+    });
+
+    it('still notices that the file of the first entries is missing', async () => {
+      await fillFiles();
+      await store.close();
+      await rm(join(store.path, 'consumequeue/test-topic/0', String(0).padStart(20, '0')));
+      await open({});
+      expect(store.messages.queueRange('test-topic', 0)).toEqual({ minOffset: 0, maxOffset: 40 });
+      expect(await bodies()).toHaveLength(40);
+    });
+  });
+
+  it.each(['consumequeue', 'consumequeue/test-topic/1', 'consumequeue/test-topic/0'])(
+    'goes on with the numbers of a queue whose messages are all gone when the queues are made again: %s',
+    async (missing) => {
+      await open({ fileReservedTimeHours: 1 });
+      await append(0, 20, { queueId: 1 });
+      await append(20, 60);
+      await pass(2);
+      await store.retention.clean();
+      const range = { minOffset: 20, maxOffset: 20 };
+      expect(store.messages.queueRange('test-topic', 1)).toEqual(range);
+      await store.close();
+      await rm(join(store.path, missing), { recursive: true });
+      for (let opening = 0; opening < 2; opening++) {
+        await open();
+        expect(store.messages.queueRange('test-topic', 1)).toEqual(range);
+        expect(store.messages.queueRange('test-topic', 0).maxOffset).toBe(40);
+        await store.close();
+      }
+      await open();
+      expect(await store.messages.append(testDraft('next', { queueId: 1 }))).toMatchObject({ queueOffset: 20 });
+      expect(await bodiesOf(store, 'test-topic', 1)).toEqual(['next']);
+    },
+  );
+
+  it('lets no number be forgotten that is in the log alone while the checkpoint fails', async () => {
+    const files = new HookedFileSystem(clock);
+    await open({ path: '/store', fileSystem: files, fileReservedTimeHours: 1, checkpointIntervalMs: 100 * HOUR_MS });
+    await append(0, 20, { queueId: 1 });
+    await append(20, 60);
+    files.hook = (operation, path) => {
+      if (operation === 'write' && path.includes('/consumequeue/')) throw diskError('ENOSPC');
+    };
+    await pass(2);
+    await store.retention.clean();
+    files.hook = () => undefined;
+    files.crash('process');
+    opened = [];
+    await open({ path: '/store', fileSystem: files });
+    expect(store.messages.queueRange('test-topic', 1).maxOffset).toBe(20);
   });
 
   it('removes at most so many files in one pass', async () => {
