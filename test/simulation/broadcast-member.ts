@@ -57,7 +57,10 @@ export class BroadcastMember {
   /** Messages that it has not had. */
   owed(): string[] {
     return [...this.#world.model.messages]
-      .filter((message) => mustBeDelivered(message) && isFor(PLAN, message) && !this.#seenIds.has(message.id))
+      .filter(
+        (message) =>
+          mustBeDelivered(message) && !message.isGone && isFor(PLAN, message) && !this.#seenIds.has(message.id),
+      )
       .map(({ id }) => `${PLAN.group}, member ${this.#number}: ${id}`);
   }
 

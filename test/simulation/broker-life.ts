@@ -10,6 +10,8 @@ import {
 import { NonRetryableError } from '../../lib/errors/index.js';
 import type { BroadcastMember } from './broadcast-member.js';
 import { PRODUCER_GROUP, type GroupPlan } from './consumer-plan.js';
+import type { QueueReader } from './queue-reader.js';
+import { RemovalWatch } from './removal-watch.js';
 import { idOf } from './sent-message.js';
 import { SimulatedProcess } from './simulated-process.js';
 import { SimulationLogger } from './simulation-logger.js';
@@ -29,6 +31,9 @@ export class BrokerLife {
   hasFailed = false;
   readonly consumers: { readonly plan: GroupPlan; readonly consumer: Consumer }[] = [];
   readonly broadcastMembers: BroadcastMember[] = [];
+  readonly readers: QueueReader[] = [];
+  /** Nothing that its users wait for expires in it. */
+  readonly keepsAll: boolean;
   /** Subscriptions that are under way. */
   readonly subscribing = new Set<GroupPlan>();
   readonly #world: World;
@@ -40,7 +45,9 @@ export class BrokerLife {
   constructor(world: World, number: number) {
     this.#world = world;
     this.number = number;
-    this.#process = new SimulatedProcess(world.clock, world.disk);
+    this.keepsAll = world.keepsAll;
+    const watch = world.retention && new RemovalWatch(world, world.retention);
+    this.#process = new SimulatedProcess(world.clock, world.disk, watch);
     const { clock, fileSystem } = this.#process;
     const random = new SeededRandom(world.seed + number + 0.75);
     const logger = new SimulationLogger((line) => world.log(line));

@@ -88,17 +88,17 @@ export function replayCommand(seed: number, steps: number): string {
 }
 
 function noCounts(): Counts {
-  return { steps: 0, sends: 0, acknowledged: 0, deliveries: 0, crashes: 0, restarts: 0, checks: 0 };
+  return { steps: 0, sends: 0, acknowledged: 0, deliveries: 0, crashes: 0, restarts: 0, expiredFiles: 0, checks: 0 };
 }
 
 function addTo(totals: Counts, counts: Counts): void {
   for (const name of Object.keys(counts) as (keyof Counts)[]) totals[name] += counts[name];
 }
 
-function describe({ steps, sends, acknowledged, deliveries, crashes, restarts, checks }: Counts): string {
+function describe({ steps, sends, acknowledged, deliveries, crashes, restarts, expiredFiles, checks }: Counts): string {
   return (
     `${steps} steps, ${sends} messages sent, ${acknowledged} acknowledged, ${deliveries} deliveries, ` +
-    `${crashes} crashes, ${restarts} restarts, ${checks} stores checked`
+    `${crashes} crashes, ${restarts} restarts, ${expiredFiles} expired log files, ${checks} stores checked`
   );
 }
 

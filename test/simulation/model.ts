@@ -16,6 +16,10 @@ interface DeliveryRecord {
   isSkipped: boolean;
   /** How often it came. */
   times: number;
+  /** Retention has taken what the group would have got it from. */
+  isGone: boolean;
+  /** Retention has taken its dead letter. */
+  isDeadLetterGone: boolean;
   /** The group was moved back before it: it comes more often than this, also if it is done. */
   mustComeAfter: number;
 }
@@ -23,6 +27,8 @@ interface DeliveryRecord {
 /** What a broker owes its users, in plain maps: what was sent, what was promised, what was handled. */
 export class Model {
   readonly #messages = new Map<string, SentMessage>();
+  /** Acknowledged normal messages by their place. */
+  readonly #places = new Map<string, SentMessage>();
   readonly #deliveries = new Map<string, Map<string, DeliveryRecord>>();
   /** Moves of groups to other offsets that are under way. */
   readonly groupMoves = new Set<{ onSent(sent: SentMessage): void }>();
@@ -82,20 +88,37 @@ export class Model {
       isSynced: false,
       mayBeLost: false,
       isExcused: false,
+      isGone: false,
+      isWaitingGone: false,
     };
     this.#messages.set(sent.id, sent);
     for (const move of this.groupMoves) move.onSent(sent);
     return sent;
   }
 
-  /** @param index the message's place in its batch */
-  acknowledged(message: SentMessage, result: SendResult, index = 0): void {
+  /**
+   * @param index the message's place in its batch
+   * @returns what is wrong with the answer; empty when nothing is
+   */
+  acknowledged(message: SentMessage, result: SendResult, index = 0): string[] {
     message.answer = 'acknowledged';
     message.msgId = result.msgId.split(',')[index];
     message.queueId = result.messageQueue.queueId;
     message.queueOffset = result.queueOffset + index;
     message.transactionId = result.transactionId;
     message.recallHandle = result.recallHandle;
+    if (message.kind !== 'normal') return [];
+    const { topic, queueId, queueOffset } = message;
+    const other = this.at(topic, queueId, queueOffset);
+    this.#places.set(placeOf(topic, queueId, queueOffset), message);
+    // Also when the other one has expired: a queue whose messages are all gone goes on with its numbers.
+    if (other === undefined || !mustBeStored(other)) return [];
+    return [`${message.id} is acknowledged at ${queueId}@${queueOffset} of ${topic}, as ${other.id} was`];
+  }
+
+  /** The normal message that was acknowledged last at a place. */
+  at(topic: string, queueId: number | undefined, queueOffset: number | undefined): SentMessage | undefined {
+    return this.#places.get(placeOf(topic, queueId, queueOffset));
   }
 
   refused(message: SentMessage, code: string): void {
@@ -119,6 +142,10 @@ export class Model {
 
   isSkipped(group: string, id: string): boolean {
     return this.#deliveries.get(group)?.get(id)?.isSkipped ?? false;
+  }
+
+  isGone(group: string, id: string): boolean {
+    return this.#deliveries.get(group)?.get(id)?.isGone ?? false;
   }
 
   isDone(group: string, id: string): boolean {
@@ -180,9 +207,10 @@ export class Model {
       for (const plan of GROUPS) {
         if (!isFor(plan, message)) continue;
         const record = this.#deliveries.get(plan.group)?.get(message.id);
-        if (record?.isSkipped === true) continue;
+        if (record?.isSkipped === true || record?.isGone === true) continue;
         const isOver = record?.done === true || record?.givenUp === true;
-        if (!isOver || record.times <= record.mustComeAfter) owed.push(`${plan.group}: ${message.id}`);
+        if (!isOver || (record.times <= record.mustComeAfter && !message.isGone))
+          owed.push(`${plan.group}: ${message.id}`);
       }
     }
     return owed;
@@ -191,7 +219,10 @@ export class Model {
   /** Messages of a group that must lie among its dead letters: not those that it was moved past while the disk did not take them as such. */
   givenUp(group: string): string[] {
     return [...(this.#deliveries.get(group) ?? [])]
-      .filter(([, record]) => record.givenUp && !record.done && !record.isSkipped)
+      .filter(
+        ([, record]) =>
+          record.givenUp && !record.done && !record.isSkipped && !record.isGone && !record.isDeadLetterGone,
+      )
       .map(([id]) => id);
   }
 
@@ -202,6 +233,7 @@ export class Model {
         other.kind === 'normal' &&
         mustBeStored(other) &&
         !other.isExcused &&
+        !other.isGone &&
         other.topic === sent.topic &&
         other.queueId === message.queueId &&
         other.queueOffset !== undefined &&
@@ -214,6 +246,19 @@ export class Model {
   }
 }
 
+function placeOf(topic: string, queueId: number | undefined, queueOffset: number | undefined): string {
+  return `${topic}:${queueId}@${queueOffset}`;
+}
+
 function newDelivery(): DeliveryRecord {
-  return { done: false, givenUp: false, repeated: false, isSkipped: false, times: 0, mustComeAfter: -1 };
+  return {
+    done: false,
+    givenUp: false,
+    repeated: false,
+    isSkipped: false,
+    isGone: false,
+    isDeadLetterGone: false,
+    times: 0,
+    mustComeAfter: -1,
+  };
 }

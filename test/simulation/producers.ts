@@ -66,7 +66,8 @@ export class Producers {
       `batch of ${made.map(({ sent }) => sent.id).join()}`,
       life.broker.sendBatch(made.map(({ message }) => message)),
       (result) => {
-        for (const [index, { sent }] of made.entries()) model.acknowledged(sent, result, index);
+        for (const [index, { sent }] of made.entries())
+          this.#world.violated(...model.acknowledged(sent, result, index));
         this.#noteAcknowledged(made.map(({ sent }) => sent));
       },
       // Some of them may have been stored.
@@ -109,7 +110,7 @@ export class Producers {
       `send of ${sent.id}`,
       sending,
       (result) => {
-        this.#world.model.acknowledged(sent, result);
+        this.#world.violated(...this.#world.model.acknowledged(sent, result));
         this.#noteAcknowledged([sent]);
         onAcknowledged();
       },

@@ -47,6 +47,10 @@ export interface SentMessage {
   mayBeLost: boolean;
   /** Under ASYNC_FLUSH a power cut came: of what was done for the message since, such as a retry, parts may be lost. */
   isExcused: boolean;
+  /** Retention has taken the record that consumers saw, or was about to: it may be there or not. */
+  isGone: boolean;
+  /** Retention has taken the record that waited for its time or decision, as it may after twice the reserved time: nobody need ever see the message. */
+  isWaitingGone: boolean;
 }
 
 export function idOf(body: Uint8Array): string {
@@ -62,5 +66,6 @@ export function mustBeStored(message: SentMessage): boolean {
 /** In the end every consumer of its topic must have had it. */
 export function mustBeDelivered(message: SentMessage): boolean {
   if (!mustBeStored(message) || message.isExcused || message.isRecalled || message.openRecalls > 0) return false;
+  if (message.isWaitingGone) return false;
   return message.kind !== 'transaction' || message.outcome === 'COMMIT';
 }

@@ -1,4 +1,10 @@
-import type { Clock, FileHandle, FileLock, FileSystem, TimerHandle } from '../../lib/engine/types/index.js';
+import type { Clock, DiskUsage, FileHandle, FileLock, FileSystem, TimerHandle } from '../../lib/engine/types/index.js';
+
+/** Sees what a process does to the disk. */
+export interface DiskWatcher {
+  beforeRemoval(path: string): Promise<void>;
+  toldOfDisk(usage: DiskUsage): void;
+}
 
 /**
  * The life of one process: a view of the clock and the disk that ends when it is killed. From then on nothing of it happens any more: its timers do not
@@ -7,9 +13,11 @@ import type { Clock, FileHandle, FileLock, FileSystem, TimerHandle } from '../..
 export class SimulatedProcess {
   readonly clock: Clock;
   readonly fileSystem: FileSystem;
+  readonly #watcher: DiskWatcher | undefined;
   #alive = true;
 
-  constructor(clock: Clock, fileSystem: FileSystem) {
+  constructor(clock: Clock, fileSystem: FileSystem, watcher?: DiskWatcher) {
+    this.#watcher = watcher;
     this.clock = this.#mortalClock(clock);
     this.fileSystem = this.#mortalFileSystem(fileSystem);
   }
@@ -66,15 +74,29 @@ export class SimulatedProcess {
       list: (path) => this.#call(() => files.list(path)),
       makeDirectory: (path) => this.#call(() => files.makeDirectory(path)),
       rename: (from, to) => this.#call(() => files.rename(from, to)),
-      remove: (path) => this.#call(() => files.remove(path)),
+      remove: (path) => this.#call(() => this.#remove(files, path)),
       syncDirectory: (path) => this.#call(() => files.syncDirectory(path)),
-      diskUsage: (path) => this.#call(() => files.diskUsage(path)),
+      diskUsage: (path) => this.#call(() => this.#diskUsage(files, path)),
       tryLock: (path) =>
         this.#call(async () => {
           const lock = await files.tryLock(path);
           return lock && this.#mortalLock(lock);
         }),
     };
+  }
+
+  #remove(files: FileSystem, path: string): Promise<void> {
+    if (this.#watcher === undefined) return files.remove(path);
+    return this.#watcher.beforeRemoval(path).then(() => (this.#alive ? files.remove(path) : undefined));
+  }
+
+  #diskUsage(files: FileSystem, path: string): Promise<DiskUsage> {
+    const asking = files.diskUsage(path);
+    if (this.#watcher === undefined) return asking;
+    return asking.then((usage) => {
+      this.#watcher?.toldOfDisk(usage);
+      return usage;
+    });
   }
 
   #mortalHandle(file: FileHandle): FileHandle {

@@ -5,6 +5,7 @@ import { GROUPS } from './consumer-plan.js';
 import { moveGroup } from './group-moves.js';
 import type { Model } from './model.js';
 import { Producers } from './producers.js';
+import { QueueReader } from './queue-reader.js';
 import { faultsOfStore, promisedMessages, type Strictness } from './stored-checks.js';
 import { viewStore } from './stored-view.js';
 import { World, type Counts } from './world.js';
@@ -93,7 +94,7 @@ export class Simulation {
 
   #stepsWhileRunning(): readonly Step[] {
     const producers = this.#producers;
-    const { movesGroups, profile } = this.#world;
+    const { movesGroups, profile, retention } = this.#world;
     const { restarts } = profile;
     const restart = this.#life?.hasFailed === true ? 40 : 3;
     return [
@@ -109,6 +110,8 @@ export class Simulation {
       { name: 'move group', weight: movesGroups ? 5 : 0, run: (life) => moveGroup(this.#world, life) },
       { name: 'join broadcast', weight: 3, run: (life) => this.#joinBroadcast(life) },
       { name: 'leave broadcast', weight: 1, run: (life) => this.#leaveBroadcast(life) },
+      { name: 'open reader', weight: retention ? 3 : 0, run: (life) => this.#openReader(life) },
+      { name: 'read', weight: retention ? 8 : 0, run: (life) => life.readers.forEach((reader) => reader.read(life)) },
       { name: 'leave', weight: restarts ? 2 : 0, run: (life) => this.#leave(life) },
       { name: 'close', weight: restarts ? restart : 0, run: (life) => life.close() },
       ...this.#stepsInBetween(),
@@ -116,6 +119,7 @@ export class Simulation {
   }
 
   #stepsInBetween(): readonly Step[] {
+    const { retention } = this.#world;
     const { crashes, errors } = this.#world.profile;
     return [
       { name: 'wait', weight: 8, run: () => this.#world.turns(this.#world.choices.nextInt(40)) },
@@ -126,6 +130,8 @@ export class Simulation {
       { name: 'no errors', weight: errors ? 4 : 0, run: () => this.#world.disk.setFaults({ errorsPerMille: 0 }) },
       { name: 'one error', weight: errors ? 2 : 0, run: (life) => this.#oneError(life) },
       { name: 'full disk', weight: errors ? 2 : 0, run: (life) => this.#fillDisk(life) },
+      { name: 'age', weight: retention ? 8 : 0, run: () => this.#age() },
+      { name: 'tight disk', weight: retention && errors ? 3 : 0, run: (life) => this.#tightenDisk(life) },
       { name: 'room on the disk', weight: errors ? 4 : 0, run: () => this.#makeRoom() },
     ];
   }
@@ -165,6 +171,17 @@ export class Simulation {
     if (life.broadcastMembers[0]?.leave(life) === true) life.broadcastMembers.shift();
   }
 
+  /** In a queue of which something is known. */
+  #openReader(life: BrokerLife): void {
+    const { model, choices } = this.#world;
+    const known = [...model.messages].filter(({ kind, queueId }) => kind === 'normal' && queueId !== undefined);
+    if (known.length === 0 || life.readers.length >= 2) return;
+    const { topic, queueId } = known[choices.nextInt(known.length)]!;
+    const reader = new QueueReader(this.#world, topic, queueId!);
+    life.readers.push(reader);
+    reader.open(life, () => life.readers.splice(life.readers.indexOf(reader), 1));
+  }
+
   #leave(life: BrokerLife): void {
     const world = this.#world;
     if (life.consumers.length === 0) return;
@@ -183,6 +200,20 @@ export class Simulation {
     if (!world.isAsync || durationMs < 1000 || this.#isSlow || this.#life?.sawFaults !== false) return;
     await world.turns(20);
     if (this.#life.state === 'running') world.model.synced(acknowledged);
+  }
+
+  /** Makes what is there old: time passes, or somebody sets the wall clock forward. */
+  async #age(): Promise<void> {
+    const world = this.#world;
+    const durationMs = Math.round(world.retention!.reservedMs * world.oneOf([0.3, 1, 1.1, 2.2]));
+    if (world.chance(40)) {
+      world.log(`  the wall clock goes forward by ${durationMs} ms`);
+      world.clock.stepWallClock(durationMs);
+      return;
+    }
+    const turns = world.choices.nextInt(4);
+    world.log(`  ${durationMs} ms pass`);
+    await world.clock.advance(durationMs, () => world.turns(turns));
   }
 
   #crash(life: BrokerLife): void {
@@ -242,6 +273,16 @@ export class Simulation {
     this.#noteErrors(life);
     this.#isDiskFull = true;
     this.#world.disk.resize(totalBytes - freeBytes + this.#world.choices.nextInt(20) * 4096);
+  }
+
+  /** Most of the disk is used: not so much that sends are refused, but enough that old files may have to go. */
+  async #tightenDisk(life: BrokerLife): Promise<void> {
+    const { totalBytes, freeBytes } = await this.#world.disk.fork(this.#world.checkRandom).diskUsage('/');
+    this.#noteErrors(life);
+    const usedPercent = this.#world.oneOf([80, 87, 88, 92]);
+    this.#world.log(`  ${usedPercent} % of the disk are used`);
+    this.#isDiskFull = true;
+    this.#world.disk.resize(Math.floor(((totalBytes - freeBytes) * 100) / usedPercent));
   }
 
   #makeRoom(): void {
@@ -330,7 +371,8 @@ export class Simulation {
   async #untilLifeRuns(): Promise<void> {
     const world = this.#world;
     // One that has seen an error of the disk may have stopped taking messages.
-    const isReady = (): boolean => this.#life?.state === 'running' && !this.#life.sawFaults;
+    const isReady = (): boolean =>
+      this.#life?.state === 'running' && !this.#life.sawFaults && this.#life.keepsAll === world.keepsAll;
     for (let round = 0; round < 60 && !isReady(); round++) {
       if (this.#life === undefined || this.#life.state === 'ended') this.#startLife(-1);
       else if (this.#life.state === 'running') this.#life.close();

@@ -5,8 +5,8 @@ import type { Model } from './model.js';
 import { idOf, mustBeStored, type SentMessage } from './sent-message.js';
 import type { StoredView, ViewedQueue } from './stored-view.js';
 
-const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX';
-const HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC';
+export const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX';
+export const HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC';
 const SET_ASIDE_TOPIC = 'TRANS_CHECK_MAX_TIME_TOPIC';
 
 /** How much of what was acknowledged must be there. */
@@ -30,7 +30,7 @@ export function faultsOfStore(model: Model, view: StoredView, strictness: Strict
   if (!strictness.offsetsToo) return faults;
   return [
     ...faults,
-    ...GROUPS.flatMap((plan) => faultsOfGroupOffsets(model, plan, view, places)),
+    ...GROUPS.flatMap((plan) => faultsOfGroupOffsets(model, plan, view, places, strictness)),
     ...faultsOfDelayOffsets(view, places),
     ...faultsOfHalfOffset(model, view, places),
     ...(strictness.atTheEnd ? GROUPS.flatMap((plan) => missingDeadLetters(model, plan, places)) : []),
@@ -65,13 +65,14 @@ function faultsOfQueue(model: Model, { topic, queueId, records }: ViewedQueue): 
 
 /** An acknowledged message is where it was said to be. */
 function faultsOfPromise(message: SentMessage, places: Places, { unsyncedToo }: Strictness): string[] {
+  if (message.isGone) return [];
   const { id, kind, topic, queueId, queueOffset } = message;
   const visible = places.of(id, topic);
   if (kind === 'normal') {
     const isThere = visible.some((place) => place.queueId === queueId && place.queueOffset === queueOffset);
     return isThere ? [] : [`${id} was acknowledged in queue ${queueId} of ${topic} at ${queueOffset} and is not there`];
   }
-  if (visible.length > 0) return [];
+  if (visible.length > 0 || message.isWaitingGone) return [];
   if (kind === 'delayed') {
     return places.of(id, SCHEDULE_TOPIC).length > 0 ? [] : [`${id} was acknowledged and waits nowhere`];
   }
@@ -83,22 +84,34 @@ function faultsOfPromise(message: SentMessage, places: Places, { unsyncedToo }: 
 }
 
 /** What lies before a group's offset has been handled, or is stored again for a retry or as a dead letter. */
-function faultsOfGroupOffsets(model: Model, plan: GroupPlan, view: StoredView, places: Places): string[] {
+function faultsOfGroupOffsets(
+  model: Model,
+  plan: GroupPlan,
+  view: StoredView,
+  places: Places,
+  { atTheEnd }: Strictness,
+): string[] {
   const retryTopic = `%RETRY%${plan.group}`;
   const faults: string[] = [];
-  for (const { topic, queueId, records } of view.queues) {
+  for (const { topic, queueId, minOffset, maxOffset, records } of view.queues) {
     if (!plan.topics.includes(topic) && topic !== retryTopic) continue;
     const offset = view.offsets[`${topic}@${plan.group}`]?.[queueId] ?? 0;
-    const end = records.at(-1)?.queueOffset ?? -1;
-    if (offset > end + 1)
-      faults.push(`group ${plan.group} is at ${offset} of ${topic}:${queueId}, which ends at ${end}`);
+    if (offset > maxOffset)
+      faults.push(`group ${plan.group} is at ${offset} of ${topic}:${queueId}, which ends before ${maxOffset}`);
+    if (atTheEnd && offset < minOffset)
+      faults.push(`group ${plan.group} is still at ${offset} of ${topic}:${queueId}, which begins at ${minOffset}`);
     for (const record of records) {
       if (record.queueOffset >= offset || !acceptsTag(plan, record.tags)) continue;
       const id = idOf(record.body);
       const again = places
         .all(id)
         .some((other) => other.destinationGroup === plan.group && other.reconsumeTimes > record.reconsumeTimes);
-      if (!model.isDone(plan.group, id) && !model.isSkipped(plan.group, id) && !again) {
+      if (
+        !model.isDone(plan.group, id) &&
+        !model.isSkipped(plan.group, id) &&
+        !model.isGone(plan.group, id) &&
+        !again
+      ) {
         faults.push(
           `group ${plan.group} is at ${offset} of ${topic}:${queueId}, past ${id} at ${record.queueOffset}, which it has not handled`,
         );

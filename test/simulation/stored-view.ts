@@ -5,9 +5,15 @@ import { openStore, type OpenStore } from '../../lib/engine/store/index.js';
 import type { FileSystem, StoredRecord } from '../../lib/engine/types/index.js';
 import { idOf, type SentMessage } from './sent-message.js';
 
+const QUEUE_ENTRY_BYTES = 20;
+/** Where an index file's header says how far it leads. */
+const INDEX_END_OFFSET_AT = 24;
+
 export interface ViewedQueue {
   readonly topic: string;
   readonly queueId: number;
+  readonly minOffset: number;
+  readonly maxOffset: number;
   /** From the first offset to the last, without gaps. */
   readonly records: readonly StoredRecord[];
 }
@@ -26,7 +32,7 @@ export interface StoredView {
 /**
  * Opens the store as a new process does, reads everything, and closes it again.
  *
- * @param lookedUp messages with keys that are looked up in the key index, too
+ * @param lookedUp messages with keys that are looked up in the key index, too. Those that are gone need not be found, but nothing may lead to where they were
  * @throws what the opening throws: on a disk that works it must not
  */
 export async function viewStore(
@@ -37,6 +43,7 @@ export async function viewStore(
 ): Promise<StoredView> {
   const clock = new ManualClock(nowMs);
   const options = resolveBrokerOptions(brokerOptions);
+  const wasClosedCleanly = (await fileSystem.stat(`${options.store.path}/abort`)) === undefined;
   const store = await openStore(
     {
       ...options.store,
@@ -51,10 +58,15 @@ export async function viewStore(
   const queues: ViewedQueue[] = [];
   for (const { topicName, readQueueNums, writeQueueNums } of store.topics.list()) {
     for (let queueId = 0; queueId < Math.max(readQueueNums, writeQueueNums); queueId++) {
-      queues.push({ topic: topicName, queueId, records: await readQueue(store, topicName, queueId, faults) });
+      const { minOffset, maxOffset } = store.messages.queueRange(topicName, queueId);
+      const records = await readQueue(store, topicName, queueId, faults);
+      queues.push({ topic: topicName, queueId, minOffset, maxOffset, records });
     }
   }
-  for (const message of lookedUp) faults.push(...(await faultsOfLookUp(store, message)));
+  const logStart = Math.min(...(await numbersIn(fileSystem, `${options.store.path}/commitlog`)));
+  // Behind a crash the last entries of a queue are in memory alone, and the file of those on the disk stays until they have followed.
+  if (wasClosedCleanly) faults.push(...(await untrimmedFiles(fileSystem, options.store, queues, logStart)));
+  for (const message of lookedUp) faults.push(...(await faultsOfLookUp(store, message, logStart)));
   const offsets = await tableOf<Record<string, number>>(store, 'consumerOffset.json');
   const delayOffsets = await tableOf<number>(store, 'delayOffset.json');
   await store.close();
@@ -84,18 +96,56 @@ async function readQueue(
 }
 
 /** Every key of a message that is stored for certain leads to it. */
-async function faultsOfLookUp(store: OpenStore, { id, topic, keys }: SentMessage): Promise<string[]> {
+async function faultsOfLookUp(
+  store: OpenStore,
+  { id, topic, keys, isGone }: SentMessage,
+  logStart: number,
+): Promise<string[]> {
   if (store.keyIndex === undefined) return [];
   const faults: string[] = [];
   for (const key of keys?.split(' ') ?? []) {
     const query = { topic, key, maxCount: 1000, beginMs: 0, endMs: Number.MAX_SAFE_INTEGER };
     const places = await store.keyIndex.query(query);
     const records = await Promise.all(places.map((place) => store.messages.readRecord(place)));
-    if (!records.some((record) => record !== undefined && idOf(record.body) === id)) {
+    // An index file stays until all of it is gone.
+    const lost = places.filter((place, index) => records[index] === undefined && place >= logStart);
+    if (lost.length > 0) faults.push(`key ${key} leads to ${lost.join()} in the log, where nothing is`);
+    if (!isGone && !records.some((record) => record !== undefined && idOf(record.body) === id)) {
       faults.push(`${id} is not found by its key ${key}`);
     }
   }
   return faults;
+}
+
+/** Files of consume queues and key index that lead to nothing but what the log has let go of. */
+async function untrimmedFiles(
+  fileSystem: FileSystem,
+  options: ReturnType<typeof resolveBrokerOptions>['store'],
+  queues: readonly ViewedQueue[],
+  logStart: number,
+): Promise<string[]> {
+  const faults: string[] = [];
+  for (const { topic, queueId, minOffset, maxOffset } of queues) {
+    const directory = `consumequeue/${topic}/${queueId}`;
+    const fileBytes = options.consumeQueueFileEntries * QUEUE_ENTRY_BYTES;
+    // The file of the last entry stays: it says how far the queue has got.
+    const neededBytes = Math.min(minOffset, maxOffset - 1) * QUEUE_ENTRY_BYTES;
+    const starts = (await numbersIn(fileSystem, `${options.path}/${directory}`)).filter(
+      (start) => start + fileBytes <= neededBytes,
+    );
+    faults.push(...starts.map((start) => `${directory} begins at ${minOffset} and has a file at ${start}`));
+  }
+  for (const name of (await numbersIn(fileSystem, `${options.path}/index`)).toSorted((a, b) => a - b).slice(0, -1)) {
+    const header = await fileSystem.readFile(`${options.path}/index/${name}`);
+    const endOffset = Number(header?.readBigInt64BE(INDEX_END_OFFSET_AT));
+    if (endOffset < logStart) faults.push(`index file ${name} ends at ${endOffset}, and the log begins at ${logStart}`);
+  }
+  return faults;
+}
+
+/** The files of a directory that are named by a number. */
+async function numbersIn(fileSystem: FileSystem, directory: string): Promise<number[]> {
+  return (await fileSystem.list(directory)).filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
 async function tableOf<Value>(store: OpenStore, name: string): Promise<Readonly<Record<string, Value>>> {

@@ -2,6 +2,7 @@ import type { BrokerOptions } from '../../lib/engine/broker-options.js';
 import { FaultyFileSystem, ManualClock, SeededRandom } from '../../lib/engine/io/index.js';
 import type { Random } from '../../lib/engine/types/index.js';
 import { Model } from './model.js';
+import { chooseRetention, withLongRetention, withRetention, type RetentionPlan } from './retention-plan.js';
 
 /** Something that must not be. Its text names what and where. */
 export class Violation extends Error {}
@@ -14,6 +15,8 @@ export interface Counts {
   deliveries: number;
   crashes: number;
   restarts: number;
+  /** Files of the log that retention has taken. */
+  expiredFiles: number;
   /** Openings of a store that were checked as a whole. */
   checks: number;
 }
@@ -37,11 +40,12 @@ export class World {
   readonly choices: Random;
   /** Decides about the disks of checks; on its own, so that a check more or less changes nothing else. */
   readonly checkRandom: Random;
-  readonly brokerOptions: BrokerOptions;
   readonly profile: (typeof PROFILES)[keyof typeof PROFILES];
   readonly isAsync: boolean;
   /** Groups are moved to other offsets now and then. */
   readonly movesGroups: boolean;
+  /** Undefined: nothing expires. */
+  readonly retention: RetentionPlan | undefined;
   /** A machine stopped under ASYNC_FLUSH. */
   hadLossyPowerCut = false;
   readonly counts: Counts = {
@@ -51,10 +55,12 @@ export class World {
     deliveries: 0,
     crashes: 0,
     restarts: 0,
+    expiredFiles: 0,
     checks: 0,
   };
   /** True towards the end: handlers succeed and checkers know the outcome. */
   isHealing = false;
+  readonly #brokerOptions: BrokerOptions;
   readonly #log: (line: string) => void;
   readonly #violations: string[] = [];
 
@@ -68,7 +74,19 @@ export class World {
     this.profile = PROFILES[this.oneOf(['calm', 'crashes', 'errors', 'all', 'all', 'all'] as const)];
     this.isAsync = this.chance(25);
     this.movesGroups = this.chance(40);
-    this.brokerOptions = this.#chooseOptions();
+    this.retention = chooseRetention(seed);
+    const options = this.#chooseOptions();
+    this.#brokerOptions = this.retention === undefined ? options : withRetention(options, this.retention);
+  }
+
+  /** Those of the next broker. */
+  get brokerOptions(): BrokerOptions {
+    return this.keepsAll ? withLongRetention(this.#brokerOptions) : this.#brokerOptions;
+  }
+
+  /** Towards the end nothing expires any more, so that "it was too old" excuses nothing: a broker that is started then has other options. */
+  get keepsAll(): boolean {
+    return this.retention !== undefined && this.isHealing && this.profile.restarts;
   }
 
   log(line: string): void {
