@@ -167,6 +167,7 @@ async function openOwnedStore(
   const groups = new SubscriptionGroupConfigTable(clock);
 
   await segments.load(!owner.wasClosedCleanly);
+  if (!owner.wasClosedCleanly) await segments.syncNames();
   const { firstGap } = segments;
   if (firstGap !== undefined) {
     const reason = 'the file is missing, though those before and behind it are there';

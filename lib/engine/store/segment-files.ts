@@ -15,6 +15,8 @@ export class SegmentFiles {
   readonly #pool: FilePool;
   /** Start offsets of the files that exist, ascending. Replaced, never changed in place: readers may be awaiting. */
   #starts: readonly number[] = [];
+  /** A file was removed, and the disk may not know. */
+  #hasUnsyncedRemoval = false;
 
   constructor(directory: string, fileSizeBytes: number, fileSystem: FileSystem, pool: FilePool) {
     this.directory = directory;
@@ -53,6 +55,11 @@ export class SegmentFiles {
       if (isCut) await this.#giveSize(start);
     }
     this.#starts = found.map(({ start }) => start);
+  }
+
+  /** Makes durable which files there are: what an earlier process removed may be gone in the memory of the operating system alone. */
+  async syncNames(): Promise<void> {
+    if (this.#starts.length > 0) await this.#fileSystem.syncDirectory(this.directory);
   }
 
   /** Start offsets of all files, ascending. */
@@ -176,18 +183,29 @@ export class SegmentFiles {
     return names.map(parseOffsetFileName).filter((start) => start !== undefined);
   }
 
-  /** The file counts as gone before it is, so that no reader opens it meanwhile. */
+  /**
+   * The file counts as gone before it is, so that no reader opens it meanwhile. None goes before the disk knows that the one before is gone: a power cut might
+   * take back the first removal alone, and leave a hole.
+   */
   async #remove(start: number): Promise<void> {
+    if (this.#hasUnsyncedRemoval) await this.#syncRemovals();
     const wasThere = this.has(start);
     this.#starts = this.#starts.filter((s) => s !== start);
     await this.#pool.forget(this.path(start));
+    // Also a removal that fails may have been carried out.
+    this.#hasUnsyncedRemoval = true;
     try {
       await this.#fileSystem.remove(this.path(start));
     } catch (error) {
       if (wasThere) this.#starts = [...this.#starts, start].toSorted((a, b) => a - b);
       throw error;
     }
+    await this.#syncRemovals();
+  }
+
+  async #syncRemovals(): Promise<void> {
     await this.#fileSystem.syncDirectory(this.directory);
+    this.#hasUnsyncedRemoval = false;
   }
 }
 

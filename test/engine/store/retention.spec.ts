@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { ManualClock } from '../../../lib/engine/io/index.js';
+import { ManualClock, SeededRandom, type FaultyFileSystem } from '../../../lib/engine/io/index.js';
 import { diskError, HookedFileSystem } from '../../support/hooked-file-system.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.js';
 import { bodiesOf, crashImage, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
@@ -213,6 +213,51 @@ describe('retention', () => {
     opened = [];
     await open({ path: '/store', fileSystem: files });
     expect(store.messages.queueRange('test-topic', 1).maxOffset).toBe(20);
+  });
+
+  describe('when the disk does not say that a file is gone for good', () => {
+    let files: HookedFileSystem;
+    const begin = async (): Promise<void> => {
+      files = new HookedFileSystem(clock);
+      await open({ path: '/store', fileSystem: files, fileReservedTimeHours: 1, deleteFileBatchMax: 1 });
+      await append(0, 60);
+      await pass(2);
+    };
+    const failSyncs = (times: number): void =>
+      files.failNext({ operation: 'syncDirectory', pathPart: '/commitlog', code: 'EIO', times });
+    const logFiles = (disk: FaultyFileSystem): Promise<readonly string[]> => disk.list('/store/commitlog');
+
+    it('does not find it again after the next clean close and a power cut', async () => {
+      await begin();
+      const before = await logFiles(files);
+      failSyncs(1);
+      await store.retention.clean();
+      files.crash('process');
+      opened = [];
+      await open({ path: '/store', fileSystem: files });
+      const range = store.messages.queueRange('test-topic', 0);
+      await store.close();
+      files.crash('power', 0);
+      expect((await logFiles(files)).toSorted()).toEqual(before.toSorted().slice(1));
+      await open({ path: '/store', fileSystem: files });
+      expect(store.messages.queueRange('test-topic', 0)).toEqual(range);
+    });
+
+    it('removes none behind it, so that a power cut leaves no hole in the log', async () => {
+      await begin();
+      failSyncs(2);
+      await store.retention.clean();
+      await store.retention.clean();
+      for (let seed = 0; seed < 30; seed++) {
+        const disk = files.fork(new SeededRandom(seed));
+        disk.crash('power');
+        const copy = await openTestStore({ path: '/store', fileSystem: disk, clock });
+        expect((await bodiesOf(copy)).at(-1)?.trim()).toBe('59');
+        await copy.close();
+      }
+      await store.retention.clean();
+      expect((await logFiles(files)).toSorted()[0]).toBe(String(2 * 16 * 1024).padStart(20, '0'));
+    });
   });
 
   it('removes at most so many files in one pass', async () => {
