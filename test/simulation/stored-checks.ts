@@ -31,7 +31,7 @@ export function faultsOfStore(model: Model, view: StoredView, strictness: Strict
   return [
     ...faults,
     ...GROUPS.flatMap((plan) => faultsOfGroupOffsets(model, plan, view, places, strictness)),
-    ...faultsOfDelayOffsets(view, places),
+    ...faultsOfDelayOffsets(model, view, places),
     ...faultsOfHalfOffset(model, view, places),
     ...(strictness.atTheEnd ? GROUPS.flatMap((plan) => missingDeadLetters(model, plan, places)) : []),
   ];
@@ -122,14 +122,14 @@ function faultsOfGroupOffsets(
 }
 
 /** What lies before a delay level's offset has arrived. */
-function faultsOfDelayOffsets(view: StoredView, places: Places): string[] {
+function faultsOfDelayOffsets(model: Model, view: StoredView, places: Places): string[] {
   const faults: string[] = [];
   for (const { topic, queueId, records } of view.queues) {
     if (topic !== SCHEDULE_TOPIC) continue;
     const offset = view.delayOffsets[queueId + 1] ?? 0;
     for (const record of records) {
-      if (record.queueOffset >= offset) continue;
       const id = idOf(record.body);
+      if (record.queueOffset >= offset || isGone(model, id)) continue;
       const target = parseProperties(record.propertiesText)[Property.REAL_TOPIC] ?? '';
       const arrived = places.of(id, target).some((other) => other.reconsumeTimes === record.reconsumeTimes);
       if (!arrived) faults.push(`delay level ${queueId + 1} is at ${offset}, past ${id}, which is not in ${target}`);
@@ -145,13 +145,18 @@ function faultsOfHalfOffset(model: Model, view: StoredView, places: Places): str
   return halves.flatMap((half) => {
     const id = idOf(half.body);
     const sent = model.get(id);
-    if (half.queueOffset >= offset || sent === undefined) return [];
+    if (half.queueOffset >= offset || sent === undefined || isGone(model, id)) return [];
     const isDecided = sent.outcome === 'ROLLBACK' || places.of(id, sent.topic).length > 0;
     const isElsewhere =
       places.of(id, SET_ASIDE_TOPIC).length > 0 ||
       places.of(id, HALF_TOPIC).some((other) => other.queueOffset > half.queueOffset);
     return isDecided || isElsewhere ? [] : [`the half topic's offset is ${offset}, past ${id}, which is undecided`];
   });
+}
+
+/** A power cut may bring back a file that retention had removed, and what waited in there and was given up. */
+function isGone(model: Model, id: string): boolean {
+  return model.get(id)?.isWaitingGone === true || GROUPS.some(({ group }) => model.isGone(group, id));
 }
 
 /** What was given up is a dead letter. */
