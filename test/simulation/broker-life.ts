@@ -18,7 +18,7 @@ import { SimulationLogger } from './simulation-logger.js';
 import type { World } from './world.js';
 
 /** Errors that any call may end with, whatever the disk does. */
-const ALWAYS_POSSIBLE = new Set(['SEND_TIMEOUT', 'STORE_CLOSED', 'TRANSACTION_NOT_FOUND']);
+const ALWAYS_POSSIBLE = new Set(['SEND_TIMEOUT', 'STORE_CLOSED', 'PULL_CONSUMER_CLOSED', 'TRANSACTION_NOT_FOUND']);
 
 /** One life of the broker, from its start to its end, with its users: consumers, and the checker of transactions. */
 export class BrokerLife {

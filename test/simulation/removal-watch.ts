@@ -21,14 +21,17 @@ export class RemovalWatch {
   readonly #plan: RetentionPlan;
   /** What the broker was told of the disk last: by that it may go, whatever has happened since. */
   #usage: DiskUsage = { totalBytes: 1, freeBytes: 1 };
+  /** False: something was removed since the broker looked, and there may be room enough. */
+  #hasLooked = false;
 
   constructor(world: World, plan: RetentionPlan) {
     this.#world = world;
     this.#plan = plan;
   }
 
-  toldOfDisk(usage: DiskUsage): void {
-    this.#usage = usage;
+  lookedAtDisk(usage: DiskUsage | undefined): void {
+    this.#hasLooked = true;
+    if (usage !== undefined) this.#usage = usage;
   }
 
   async beforeRemoval(path: string): Promise<void> {
@@ -47,7 +50,8 @@ export class RemovalWatch {
     }
     if (names.length === 1) world.violated(`${path} is removed, which is the only file of the log`);
     const ageMs = world.clock.now() - Math.max(...leaving.map(({ storeTimestamp }) => storeTimestamp));
-    const isForced = this.#isOverLimit();
+    const isForced = this.#hasLooked && this.#isOverLimit();
+    this.#hasLooked = false;
     world.log(`  ${path} goes, ${ageMs} ms old${isForced ? ', for want of room' : ''}`);
     if (ageMs < this.#plan.reservedMs && !isForced) {
       world.violated(`${path} is removed ${this.#plan.reservedMs - ageMs} ms before its time`);

@@ -35,7 +35,7 @@ export function chooseRetention(seed: number): RetentionPlan | undefined {
       consumeQueueFileEntries: 16,
       maxIndexNum: oneOf(random, [8, 16]),
       fileReservedTimeHours: reservedMs / HOUR_MS,
-      cleanResourceIntervalMs: oneOf(random, [300, 3000]),
+      cleanResourceIntervalMs: oneOf(random, [1000, 4000]),
       deleteFileBatchMax: oneOf(random, [1, 10]),
       cleanFileForciblyEnable: isForcible,
       diskSpaceCleanForciblyRatio: forcibleRatio,

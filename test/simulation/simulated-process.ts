@@ -3,7 +3,8 @@ import type { Clock, DiskUsage, FileHandle, FileLock, FileSystem, TimerHandle } 
 /** Sees what a process does to the disk. */
 export interface DiskWatcher {
   beforeRemoval(path: string): Promise<void>;
-  toldOfDisk(usage: DiskUsage): void;
+  /** @param usage undefined: the disk did not answer */
+  lookedAtDisk(usage: DiskUsage | undefined): void;
 }
 
 /**
@@ -92,11 +93,18 @@ export class SimulatedProcess {
 
   #diskUsage(files: FileSystem, path: string): Promise<DiskUsage> {
     const asking = files.diskUsage(path);
-    if (this.#watcher === undefined) return asking;
-    return asking.then((usage) => {
-      this.#watcher?.toldOfDisk(usage);
-      return usage;
-    });
+    const watcher = this.#watcher;
+    if (watcher === undefined) return asking;
+    return asking.then(
+      (usage) => {
+        watcher.lookedAtDisk(usage);
+        return usage;
+      },
+      (error: unknown) => {
+        watcher.lookedAtDisk(undefined);
+        throw error;
+      },
+    );
   }
 
   #mortalHandle(file: FileHandle): FileHandle {

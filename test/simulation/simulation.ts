@@ -356,6 +356,8 @@ export class Simulation {
       ...world.model.owed(),
       ...life.broadcastMembers.flatMap((member) => member.owed()),
     ];
+    // Also where nothing is owed, groups that are behind the beginning of a queue have to get there.
+    if (world.retention !== undefined) await this.#pass(HEALING_ROUND_MS);
     let owed = allOwed();
     for (let round = 0; round < HEALING_ROUNDS && owed.length > 0; round++) {
       // Those whose half message has been acknowledged only now are among them.
