@@ -34,7 +34,8 @@ export class FilePool {
     this.#files.delete(path);
     if (pooled.users > 0) await new Promise<void>((resolve) => (pooled.onUnused = resolve));
     const file = await pooled.handle.catch(() => undefined);
-    await file?.close();
+    // A close that fails has nothing left to lose, and its descriptor is free.
+    await file?.close().catch(() => undefined);
   }
 
   /** Closes all files. The caller sees to it that nobody uses them. */

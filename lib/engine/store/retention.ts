@@ -131,11 +131,13 @@ export class Retention {
   }
 
   async #removeOldest(): Promise<void> {
-    const { segments, queues, keyIndex, checkpoints, logger } = this.#parts;
+    const { segments, log, queues, keyIndex, checkpoints, logger } = this.#parts;
     const beginsAt = segments.firstOffset + segments.fileSizeBytes;
     const path = segments.path(segments.firstOffset);
     // So recovery never begins in what is gone.
     await checkpoints.behindCheckpoint(beginsAt, async () => {
+      // What is not needed any more was stored again, perhaps, and the disk must have that first.
+      await log.syncWritten();
       await segments.removeBefore(beginsAt);
       await queues.trim(beginsAt);
       await keyIndex?.trim(beginsAt);

@@ -191,10 +191,10 @@ export class SegmentFiles {
     if (this.#hasUnsyncedRemoval) await this.#syncRemovals();
     const wasThere = this.has(start);
     this.#starts = this.#starts.filter((s) => s !== start);
-    await this.#pool.forget(this.path(start));
     // Also a removal that fails may have been carried out.
     this.#hasUnsyncedRemoval = true;
     try {
+      await this.#pool.forget(this.path(start));
       await this.#fileSystem.remove(this.path(start));
     } catch (error) {
       if (wasThere) this.#starts = [...this.#starts, start].toSorted((a, b) => a - b);

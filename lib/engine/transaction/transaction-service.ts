@@ -44,6 +44,8 @@ export class TransactionService {
   readonly #checkBack: CheckBack;
   /** By transaction id. Whoever decides a transaction takes it out first, in the same turn. */
   readonly #pending = new Map<string, PendingHalf>();
+  /** Those that are taken out while the record that carries them on is being written: a crash before its end needs their half messages. */
+  readonly #ending = new Set<PendingHalf>();
   /** Ids whose half message is being stored. */
   readonly #preparing = new Set<string>();
   /** Half messages and decisions that are being written: what {@link close} waits for. */
@@ -126,10 +128,10 @@ export class TransactionService {
     }
   }
 
-  /** Where the oldest half message without a decision lies in the log; undefined: there is none. */
+  /** Where the oldest half message lies in the log that has no decision, or whose commit is not on disk yet; undefined: there is none. */
   oldestPending(): number | undefined {
     let oldest: number | undefined;
-    for (const { place } of this.#pending.values()) {
+    for (const { place } of [...this.#pending.values(), ...this.#ending]) {
       if (oldest === undefined || place.physicalOffset < oldest) oldest = place.physicalOffset;
     }
     return oldest;
@@ -185,8 +187,8 @@ export class TransactionService {
 
   async #decide(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
     this.#claim(half);
-    await half.renewal;
     if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
+    else await half.renewal;
     await this.#log.markDecided(half);
     this.#observer?.transactionEnded(half.identity, state);
   }
@@ -222,12 +224,16 @@ export class TransactionService {
 
   /** Stores the record that carries a claimed half message on. When that fails, the half message can be claimed again. */
   async #carryOn(half: PendingHalf, write: () => Promise<void>): Promise<void> {
+    this.#ending.add(half);
     try {
+      await half.renewal;
       await write();
     } catch (error) {
       if (error instanceof TransactionNotFoundError) await this.#abandon(half);
       else this.#giveBack(half);
       throw error;
+    } finally {
+      this.#ending.delete(half);
     }
   }
 

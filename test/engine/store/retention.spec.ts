@@ -215,6 +215,36 @@ describe('retention', () => {
     expect(store.messages.queueRange('test-topic', 1).maxOffset).toBe(20);
   });
 
+  it('takes nothing before what may have taken its place is on disk, under ASYNC_FLUSH, too', async () => {
+    const files = new HookedFileSystem(clock);
+    await open({ path: '/store', fileSystem: files, fileReservedTimeHours: 1, flushDiskType: 'ASYNC_FLUSH' });
+    await append(0, 40);
+    await pass(2);
+    // A delayed message that is due is stored again like this, and its first record is not needed from then on.
+    await store.messages.append(testDraft('0 again'));
+    await store.retention.clean();
+    files.crash('power', 0);
+    opened = [];
+    await open({ path: '/store', fileSystem: files });
+    expect((await bodiesOf(store)).at(-1)).toBe('0 again');
+  });
+
+  it('leaves no hole in the log when a file can not be closed', async () => {
+    const files = new HookedFileSystem(clock);
+    await open({ path: '/store', fileSystem: files, fileReservedTimeHours: 1, deleteFileBatchMax: 1 });
+    await append(0, 60);
+    await pass(2);
+    const [first, ...others] = (await files.list('/store/commitlog')).toSorted();
+    files.failNext({ operation: 'close', pathPart: `/commitlog/${first}`, code: 'EIO' });
+    await store.retention.clean();
+    await store.retention.clean();
+    expect((await files.list('/store/commitlog')).toSorted()).toEqual(others.slice(1));
+    files.crash('process');
+    opened = [];
+    await open({ path: '/store', fileSystem: files });
+    expect((await bodiesOf(store)).at(-1)?.trim()).toBe('59');
+  });
+
   describe('when the disk does not say that a file is gone for good', () => {
     let files: HookedFileSystem;
     const begin = async (): Promise<void> => {

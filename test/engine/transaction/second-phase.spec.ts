@@ -54,6 +54,24 @@ describe('a half message', () => {
     await harness.close();
   });
 
+  it.each(['COMMIT', 'ROLLBACK'] as const)(
+    'is needed in the log until what takes its place is on disk: %s',
+    async (state) => {
+      const harness = await TransactionHarness.open();
+      await harness.prepare('T1');
+      await harness.prepare('T2');
+      const [first, second] = await harness.store.read(HALF_TOPIC);
+      expect(harness.service.oldestPending()).toBe(first!.commitLogOffset);
+      let isStored = false;
+      const ending = harness.service.end('T1', state).then(() => (isStored = true));
+      if (state === 'COMMIT') expect(harness.service.oldestPending()).toBe(first!.commitLogOffset);
+      expect(isStored).toBe(false);
+      await ending;
+      expect(harness.service.oldestPending()).toBe(second!.commitLogOffset);
+      await harness.close();
+    },
+  );
+
   it('is on disk when prepare resolves, also when its sender would not wait', async () => {
     const harness = await TransactionHarness.open();
     await harness.prepare('T1', { waitStoreMsgOK: false });
