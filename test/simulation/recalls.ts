@@ -31,7 +31,7 @@ function faultsOf(world: World, sent: SentMessage, refusal: Refusal | undefined)
     case 'ALREADY_RECALLED':
       return mayBeRecalled ? [] : ['said to be recalled before, which nobody did'];
     default:
-      return mayBeRecalled || sent.isExcused ? [] : ['its handle is refused'];
+      return mayBeRecalled || sent.isExcused || sent.isWaitingGone ? [] : ['its handle is refused'];
   }
 }
 
