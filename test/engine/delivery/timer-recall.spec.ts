@@ -1,6 +1,6 @@
-import { MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
+import { FaultyFileSystem, ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
 import { formatRecallHandle, parseRecallHandle } from '../../../lib/engine/delivery/timer/index.js';
-import type { RecordDraft } from '../../../lib/engine/types/index.js';
+import type { FileHandle, RecordDraft } from '../../../lib/engine/types/index.js';
 import { TimerHarness } from './timer-harness.js';
 import { PowerCutFileSystem } from './timer-power-cut.js';
 
@@ -10,9 +10,43 @@ const bodies = async (harness: TimerHarness): Promise<string[]> =>
   (await harness.delivered('orders')).map(({ body }) => body);
 
 const isRecall = (draft: RecordDraft): boolean => draft.properties.includes('TIMER_DEL_UNIQKEY');
+const isRoll = (draft: RecordDraft): boolean => draft.properties.includes('TIMER_ROLL_TIMES');
 
-/** Lets recalls wait before they are stored, until it is told what to do with them. */
-function gate(): {
+/** A disk whose timer log can be read only when the test lets it. */
+class SlowTimerLog extends FaultyFileSystem {
+  heldReads = 0;
+  #held: Promise<void> | undefined;
+
+  holdReads(): () => void {
+    let resume!: () => void;
+    this.#held = new Promise((resolve) => (resume = resolve));
+    return () => {
+      this.#held = undefined;
+      resume();
+    };
+  }
+
+  override async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+    const file = await super.open(path, mode);
+    return {
+      write: (source, position) => file.write(source, position),
+      truncate: (sizeBytes) => file.truncate(sizeBytes),
+      sizeBytes: () => file.sizeBytes(),
+      datasync: () => file.datasync(),
+      close: () => file.close(),
+      read: async (target, position) => {
+        if (path.includes('/timerlog/') && this.#held !== undefined) {
+          this.heldReads += 1;
+          await this.#held;
+        }
+        return file.read(target, position);
+      },
+    };
+  }
+}
+
+/** Lets recalls, or other records, wait before they are stored, until it is told what to do with them. */
+function gate(isMeant = isRecall): {
   beforeAppend: (draft: RecordDraft) => Promise<void>;
   open: (error?: Error) => void;
 } {
@@ -23,7 +57,7 @@ function gate(): {
   return {
     open,
     beforeAppend: async (draft) => {
-      const error = isRecall(draft) ? await opened : undefined;
+      const error = isMeant(draft) ? await opened : undefined;
       if (error !== undefined) throw error;
     },
   };
@@ -44,6 +78,40 @@ describe('A recalled message', () => {
     await harness.advance(5000);
     expect(harness.timers.pending.total).toBe(0);
     expect(harness.timers.statistics).toMatchObject({ delivered: 2, recalled: 2 });
+    await harness.close();
+  });
+
+  it('is found also when it is put back into the timer topic while it is looked for', async () => {
+    const clock = new ManualClock();
+    const disk = new SlowTimerLog({ random: new SeededRandom(1), clock });
+    const roll = gate(isRoll);
+    const harness = await TimerHarness.open({
+      clock,
+      fileSystem: disk,
+      timers: { timerRollWindowMs: 2000 },
+      beforeAppend: roll.beforeAppend,
+    });
+    const { handle, msgId } = await harness.send('orders', 'a', clock.now() + 12_000);
+    await harness.advance(1000);
+    await harness.send('orders', 'b', clock.now() + 12_000);
+    await harness.advance(900);
+    await clock.advance(100, () => turns(harness));
+    // The search begins with the last seconds, among them that of the other message, and is held up there.
+    const resume = disk.holdReads();
+    const recalling = harness.recall(handle!).then(
+      () => msgId,
+      (error: unknown) => error,
+    );
+    await turns(harness);
+    expect(disk.heldReads).toBeGreaterThan(0);
+    roll.open();
+    await turns(harness);
+    await turns(harness);
+    expect(harness.timers.statistics.rolled).toBe(1);
+    resume();
+    expect(await recalling).toBe(msgId);
+    await harness.advance(12_000);
+    expect(await bodies(harness)).toEqual(['b']);
     await harness.close();
   });
 

@@ -9,6 +9,9 @@ import { timerFacts, toRecall } from './timer-message.js';
 import { possibleSlots, slotEndMs, slotOf } from './timer-time.js';
 import { unitIsDelete, unitKeyHash, unitPhysicalOffset } from './timer-unit.js';
 
+/** Most looks for one message; each but the last met something that came into the timer topic meanwhile. */
+const MOST_LOOKS = 4;
+
 /** What the index knows of a message that is to be recalled. */
 interface Target {
   readonly dueMs: number;
@@ -69,8 +72,7 @@ export class TimerRecalls implements HeldMessages {
     const tooLate = (deliverAtMs: number) => new RecallTooLateError({ topic, msgId: uniqKey, deliverAtMs });
     // Handles of a real broker hold the begin of the second.
     if (slotEndMs(slotOf(timestampMs)) <= clock.now()) throw tooLate(timestampMs);
-    await this.#indexer!.whenIndexed(store.queueRange(TIMER_TOPIC, 0).maxOffset);
-    const target = await this.#find(timestampMs, key);
+    const target = await this.#findAll(timestampMs, key);
     const nowMs = clock.now();
     if (target === undefined) {
       if (timestampMs <= nowMs) throw tooLate(timestampMs);
@@ -101,6 +103,22 @@ export class TimerRecalls implements HeldMessages {
       this.#held.delete(key);
       end();
     }
+  }
+
+  /**
+   * Finds the message also when it is put back meanwhile, to a slot that has been looked through: that takes a record of the timer topic, and then another look. A
+   * message is put back once in half a window, so a few looks are enough.
+   */
+  async #findAll(timestampMs: number, key: string): Promise<Target | undefined> {
+    const { store } = this.#context;
+    let target: Target | undefined;
+    for (let look = 0; look < MOST_LOOKS && target === undefined; look++) {
+      const { maxOffset } = store.queueRange(TIMER_TOPIC, 0);
+      await this.#indexer!.whenIndexed(maxOffset);
+      target = await this.#find(timestampMs, key);
+      if (store.queueRange(TIMER_TOPIC, 0).maxOffset === maxOffset) break;
+    }
+    return target;
   }
 
   /** Looks through the slots in which the message can be. What has the hash of its key is read, to be sure. */
