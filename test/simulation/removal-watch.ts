@@ -84,9 +84,12 @@ export class RemovalWatch {
     if (isVisible) sent.isGone = true;
     const isWaiting = !isVisible && (isUserTopic(destination) || isWaitingTopic(record.storedTopic));
     const waitsElsewhere = copies.some((copy) => isUserTopic(destinationOf(copy)) || isWaitingTopic(copy.storedTopic));
-    // What was taken back does not wait.
+    // What was taken back does not wait; and a lossy power cut may have taken a decision, and left the offset that stands for it.
     const isNeeded =
-      (sent.kind !== 'transaction' || sent.outcome === 'COMMIT') && !sent.isRecalled && sent.openRecalls === 0;
+      (sent.kind !== 'transaction' || sent.outcome === 'COMMIT') &&
+      !sent.isExcused &&
+      !sent.isRecalled &&
+      sent.openRecalls === 0;
     if (isWaiting && !waitsElsewhere && (isLetGo || !isNeeded)) sent.isWaitingGone = true;
     for (const plan of GROUPS) {
       const { group } = plan;
