@@ -2,6 +2,7 @@ import type { FileSystem } from '../types/index.js';
 import { ConsumeQueue } from './consume-queue.js';
 import { QUEUE_ENTRY_BYTES, readEntryOffset, readEntrySize } from './consume-queue-format.js';
 import type { FilePool } from './file-pool.js';
+import { RingBudget } from './ring-budget.js';
 import { SegmentFiles } from './segment-files.js';
 
 /** Queues that are opened or flushed side by side: enough to keep a disk busy, few enough for its file descriptors. */
@@ -15,15 +16,23 @@ export class ConsumeQueueSet {
   readonly #fileSizeBytes: number;
   readonly #fileSystem: FileSystem;
   readonly #pool: FilePool;
+  readonly #budget: RingBudget;
   readonly #topics = new Map<string, (ConsumeQueue | undefined)[]>();
   #hasGap = false;
 
   /** @param entriesPerFile RocketMQ: `mappedFileSizeConsumeQueue` / 20 */
-  constructor(directory: string, entriesPerFile: number, fileSystem: FileSystem, pool: FilePool) {
+  constructor(
+    directory: string,
+    entriesPerFile: number,
+    fileSystem: FileSystem,
+    pool: FilePool,
+    budget = new RingBudget(),
+  ) {
     this.#directory = directory;
     this.#fileSizeBytes = entriesPerFile * QUEUE_ENTRY_BYTES;
     this.#fileSystem = fileSystem;
     this.#pool = pool;
+    this.#budget = budget;
   }
 
   get(topic: string, queueId: number): ConsumeQueue | undefined {
@@ -33,7 +42,7 @@ export class ConsumeQueueSet {
   getOrCreate(topic: string, queueId: number): ConsumeQueue {
     const known = this.#topics.get(topic)?.[queueId];
     if (known !== undefined) return known;
-    return this.#add(new ConsumeQueue(topic, queueId, this.#files(topic, queueId), { minIndex: 0, maxIndex: 0 }));
+    return this.#add(this.#queue(topic, queueId, this.#files(topic, queueId), { minIndex: 0, maxIndex: 0 }));
   }
 
   /** The queues of a topic that hold or held messages. */
@@ -125,7 +134,16 @@ export class ConsumeQueueSet {
     const maxIndex = await findEnd(files, trustedOffset);
     const endOffset = maxIndex * QUEUE_ENTRY_BYTES;
     if (clear || (await holdsData(files, endOffset))) await files.clearFrom(endOffset);
-    return new ConsumeQueue(topic, queueId, files, { minIndex, maxIndex });
+    return this.#queue(topic, queueId, files, { minIndex, maxIndex });
+  }
+
+  #queue(
+    topic: string,
+    queueId: number,
+    files: SegmentFiles,
+    range: { minIndex: number; maxIndex: number },
+  ): ConsumeQueue {
+    return new ConsumeQueue(topic, queueId, files, this.#budget, range);
   }
 
   #files(topic: string, queueId: number): SegmentFiles {

@@ -9,10 +9,9 @@ import {
   writeQueueEntry,
 } from './consume-queue-format.js';
 import { EntryRing } from './entry-ring.js';
+import type { RingBudget } from './ring-budget.js';
 import type { SegmentFiles } from './segment-files.js';
 
-/** Entries that a busy queue keeps in memory for its readers: 20 bytes each. */
-const RING_ENTRIES = 4096;
 /** A longer hole in a queue is a number that can't be. */
 const MAX_HOLE_ENTRIES = 1_000_000;
 /** Most entries of one read from the disk. */
@@ -22,30 +21,34 @@ const READ_ENTRIES = 1024;
  * The index of one queue: entry n says where in the commit log message n lies. It is derived from the log: what is not on disk at a crash is
  * made again, so its writes are lazy.
  *
- * Invariant: `minIndex <= syncedIndex <= maxIndex <= #nextNumber`; entries at or after `syncedIndex` are in the ring.
+ * Invariant: `minIndex <= ring.writtenIndex <= maxIndex <= #nextNumber`; entries at or after `ring.writtenIndex`, which are not in the files or not synced there,
+ * are in the ring.
  */
 export class ConsumeQueue implements QueueNumbers {
   readonly topic: string;
   readonly queueId: number;
   readonly #files: SegmentFiles;
-  #ring: EntryRing;
+  readonly #ring: EntryRing;
   #minIndex: number;
-  /** Entries before it are in the files, and synced. */
-  #syncedIndex: number;
   /** Where the queue was made to begin, in the middle of a file perhaps; −1: where its files do. */
   #startIndex = -1;
   /** The number of the next message, given out when it enters the log; entries follow when it is visible. */
   #nextNumber: number;
 
   /** @param range what recovery found in the files: the first entry that counts, and one past the last */
-  constructor(topic: string, queueId: number, files: SegmentFiles, range: { minIndex: number; maxIndex: number }) {
+  constructor(
+    topic: string,
+    queueId: number,
+    files: SegmentFiles,
+    budget: RingBudget,
+    range: { minIndex: number; maxIndex: number },
+  ) {
     this.topic = topic;
     this.queueId = queueId;
     this.#files = files;
     this.#minIndex = range.minIndex;
-    this.#syncedIndex = range.maxIndex;
     this.#nextNumber = range.maxIndex;
-    this.#ring = new EntryRing(range.maxIndex);
+    this.#ring = new EntryRing(range.maxIndex, budget);
   }
 
   /** First message that can be read. */
@@ -59,17 +62,17 @@ export class ConsumeQueue implements QueueNumbers {
   }
 
   get isDirty(): boolean {
-    return this.#syncedIndex < this.maxIndex;
+    return this.unwrittenCount > 0;
   }
 
   /** Entries that wait to be brought to the disk. */
   get unwrittenCount(): number {
-    return this.maxIndex - this.#syncedIndex;
+    return this.maxIndex - this.#ring.writtenIndex;
   }
 
   /** Where the first record lies whose entry is not on the disk; undefined when all are. */
   get firstUnwrittenOffset(): number | undefined {
-    return this.isDirty ? this.#ring.physicalOffset(this.#syncedIndex) : undefined;
+    return this.isDirty ? this.#ring.physicalOffset(this.#ring.writtenIndex) : undefined;
   }
 
   /** True while a number is given out whose message has not become visible. */
@@ -92,7 +95,7 @@ export class ConsumeQueue implements QueueNumbers {
   add(index: number, physicalOffset: number, sizeBytes: number, tagsCode: number): void {
     if (index < this.maxIndex) return;
     if (index > this.maxIndex) this.#goTo(index, physicalOffset);
-    this.#ring.push(physicalOffset, sizeBytes, tagsCode, this.#syncedIndex, RING_ENTRIES);
+    this.#ring.push(physicalOffset, sizeBytes, tagsCode);
     if (this.#nextNumber <= index) this.#nextNumber = index + 1;
   }
 
@@ -104,7 +107,10 @@ export class ConsumeQueue implements QueueNumbers {
 
   /** The ring, if it holds the entry: hot readers take the numbers from it without an object per entry. */
   ringWith(index: number): EntryRing | undefined {
-    return index >= this.#ring.firstIndex && index < this.#ring.endIndex ? this.#ring : undefined;
+    const ring = this.#ring;
+    if (index < ring.firstIndex || index >= ring.endIndex) return undefined;
+    ring.use();
+    return ring;
   }
 
   /** At most `count` entries from `index` on; fewer at the end, or where memory and disk meet. */
@@ -115,8 +121,9 @@ export class ConsumeQueue implements QueueNumbers {
       return this.#readEntries(index, Math.min(end, this.#ring.firstIndex) - index);
     }
     const found: QueueEntry[] = [];
+    const ring = this.#ring;
+    ring.use();
     for (let at = index; at < end; at++) {
-      const ring = this.#ring;
       found.push({
         queueOffset: at,
         physicalOffset: ring.physicalOffset(at),
@@ -134,8 +141,8 @@ export class ConsumeQueue implements QueueNumbers {
   async flush(): Promise<void> {
     // Entries that come meanwhile are for the next time.
     const target = this.maxIndex;
-    while (this.#syncedIndex < target) {
-      const start = this.#syncedIndex;
+    while (this.#ring.writtenIndex < target) {
+      const start = this.#ring.writtenIndex;
       const offset = start * QUEUE_ENTRY_BYTES;
       const fileRest = (this.#files.startOf(offset) + this.#files.fileSizeBytes - offset) / QUEUE_ENTRY_BYTES;
       const end = Math.min(target, start + fileRest);
@@ -143,7 +150,7 @@ export class ConsumeQueue implements QueueNumbers {
       if (start === this.#startIndex) await this.#writeFillers(offset);
       await this.#files.write(this.#encode(start, end), offset);
       await this.#files.datasync(offset);
-      this.#syncedIndex = end;
+      this.#ring.wroteUpTo(end);
     }
   }
 
@@ -154,12 +161,13 @@ export class ConsumeQueue implements QueueNumbers {
     if (first !== undefined && !isAt(first, minPhysicalOffset)) {
       this.#minIndex = await this.search(async (entry) => isAt(entry, minPhysicalOffset));
     }
-    await this.#files.removeBefore(Math.min(this.#minIndex, this.#syncedIndex - 1) * QUEUE_ENTRY_BYTES);
+    await this.#files.removeBefore(Math.min(this.#minIndex, this.#ring.writtenIndex - 1) * QUEUE_ENTRY_BYTES);
   }
 
-  /** Removes all files, and the directory. */
+  /** Removes all files, and the directory, and gives its memory back. The caller forgets the queue then. */
   async remove(): Promise<void> {
     await this.#files.removeAll();
+    this.#ring.restartAt(this.maxIndex);
   }
 
   /** The first message of which `isAtOrAfter` is true, given that it is true for all later ones: a binary search over entries. */
@@ -180,7 +188,7 @@ export class ConsumeQueue implements QueueNumbers {
    */
   beginBehind(index: number): void {
     this.#startAt(index - 1);
-    this.#ring.push(0, FILLER_ENTRY_SIZE, 0, this.#syncedIndex, RING_ENTRIES);
+    this.#ring.push(0, FILLER_ENTRY_SIZE, 0);
     this.#minIndex = index;
     this.#nextNumber = index;
   }
@@ -193,16 +201,13 @@ export class ConsumeQueue implements QueueNumbers {
       return;
     }
     // At the place of the message behind, so that the entries' offsets still ascend.
-    while (this.maxIndex < index) {
-      this.#ring.push(physicalOffset, FILLER_ENTRY_SIZE, 0, this.#syncedIndex, RING_ENTRIES);
-    }
+    while (this.maxIndex < index) this.#ring.push(physicalOffset, FILLER_ENTRY_SIZE, 0);
   }
 
   /** The queue's earlier messages are gone, with the part of the log that held them: it begins at `index`. */
   #startAt(index: number): void {
-    this.#ring = new EntryRing(index);
+    this.#ring.restartAt(index);
     this.#minIndex = index;
-    this.#syncedIndex = index;
     this.#startIndex = index;
   }
 
