@@ -78,6 +78,8 @@ export class CommitLog {
   /** Ends when all that was appended has got to the disk; undefined when nothing is under way. */
   #flushing: Promise<void> | undefined;
   #onFlushed: () => void = () => undefined;
+  /** Those who may add the last records of a group. */
+  readonly #closingListeners = new Set<() => void>();
   /** A group is on its way to the disk. There is never more than one. */
   #groupUnderWay = false;
   #state: 'open' | 'rolling back' | 'failed' | 'closed' = 'open';
@@ -129,6 +131,20 @@ export class CommitLog {
       this.#waiting.push({ draft, numbers, waiter });
       return;
     }
+    this.#place(draft, numbers, waiter);
+  }
+
+  /** Calls before a group goes to the disk: what the listener gives to {@link appendToGroup} is its end. Returns a function that ends it. */
+  onGroupClosing(listener: () => void): () => void {
+    this.#closingListeners.add(listener);
+    return () => this.#closingListeners.delete(listener);
+  }
+
+  /**
+   * Only for who has just been called because a group is closing. There is room for it however full the memory is: if it had to wait, it could get to the disk although the group
+   * that it belongs to did not.
+   */
+  appendToGroup(draft: RecordDraft, numbers: QueueNumbers, waiter: AppendWaiter): void {
     this.#place(draft, numbers, waiter);
   }
 
@@ -214,6 +230,7 @@ export class CommitLog {
     block.usedBytes += sizeBytes;
     this.#endOffset += sizeBytes;
     this.#pending.push(record);
+    waiter.onPlaced?.();
     if (this.#flushing === undefined) this.#beginFlushing();
     else if (this.#pending.length >= this.#pacer.cutAt && !this.#groupUnderWay) void this.#flushGroup();
     if (!waits) waiter.onStored(record);
@@ -256,10 +273,11 @@ export class CommitLog {
   async #flushGroup(): Promise<void> {
     const { clock, observer } = this.#environment;
     const startedMs = clock.monotonicMs();
+    this.#groupUnderWay = true;
+    for (const listener of this.#closingListeners) listener();
     const group = this.#pending;
     const endOffset = this.#endOffset;
     this.#pending = [];
-    this.#groupUnderWay = true;
     try {
       await this.#writeUpTo(endOffset);
     } catch (error) {

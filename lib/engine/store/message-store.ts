@@ -11,6 +11,7 @@ import type {
   QueueEntry,
   RecordDraft,
   StoredRecord,
+  SubmitRecord,
   TopicTable,
 } from '../types/index.js';
 import type { CommitLog } from './commit-log.js';
@@ -67,6 +68,15 @@ export class LogMessageStore implements MessageStore {
         this.#submitToNewTopic(draft, waiter);
       } else log.append(draft, queue ?? queues.getOrCreate(topic, queueId), waiter);
     }
+  }
+
+  onGroupClosing(listener: (add: SubmitRecord) => void): () => void {
+    const { log, queues } = this.#parts;
+    return log.onGroupClosing(() =>
+      listener((draft, waiter) => {
+        log.appendToGroup(draft, queues.getOrCreate(draft.topic, draft.queueId), waiter);
+      }),
+    );
   }
 
   pull(request: PullRequest): MaybePromise<PullBatch> {

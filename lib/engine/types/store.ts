@@ -40,10 +40,15 @@ export interface AppendedRecord {
 
 /** Told how an append ended; for callers that need no promise of their own. */
 export interface AppendWaiter {
+  /** The record has its place in the log's memory: what is submitted from now on lies behind it. Comes first, and not for what is refused. */
+  onPlaced?(): void;
   /** @param atMs when that was, by the monotonic clock; one reading serves a whole group. Undefined: now */
   onStored(record: AppendedRecord, atMs?: number): void;
   onFailed(error: unknown): void;
 }
+
+/** As `MessageStore.submit`. */
+export type SubmitRecord = (draft: RecordDraft, waiter: AppendWaiter) => void;
 
 /** One entry of a consume queue. */
 export interface QueueEntry {
@@ -113,6 +118,13 @@ export interface MessageStore {
   append(draft: RecordDraft): Promise<AppendedRecord>;
   /** As {@link append}, without a promise: the waiter is called once, maybe before this returns. */
   submit(draft: RecordDraft, waiter: AppendWaiter): void;
+  /**
+   * Tells when a group of records is about to go to the disk. What the listener adds before it returns is the end of that group: it lies behind every record that has its place
+   * already, and gets to the disk with the group or, if that fails, not at all. It is told how it ended after those before it. Returns a function that ends it.
+   *
+   * @param listener may add a few small records to topics that are there; they are taken however much waits for the disk
+   */
+  onGroupClosing(listener: (add: SubmitRecord) => void): () => void;
   /** Messages of one queue, in order. What is in memory is answered at once, without a promise. */
   pull(request: PullRequest): MaybePromise<PullBatch>;
   /** The entries of one queue from `offset` on, at most `maxCount`, without reading the records. */

@@ -10,6 +10,7 @@ import type {
   RecordDraft,
   ServiceContext,
   StoredRecord,
+  SubmitRecord,
 } from '../../../lib/engine/types/index.js';
 
 /** Keeps what was logged, so that a test can say what must be told and what must not be repeated. */
@@ -145,19 +146,47 @@ export class StoreHarness {
 
   /** The disk as a process finds it that starts after this one was killed now. This one goes on, on a disk that nobody sees any more. */
   async crashed(): Promise<StoreHarness> {
+    return StoreHarness.open({ clock: this.clock, fileSystem: await this.copyOfDisk() });
+  }
+
+  async copyOfDisk(): Promise<MemoryFileSystem> {
     const fileSystem = new MemoryFileSystem({ clock: this.clock });
     await copyDirectory(this.fileSystem, fileSystem, '/store');
+    return fileSystem;
+  }
+
+  /**
+   * The disk after a power cut within the last write to the log, which left some of it.
+   *
+   * @param before a copy of the disk from before the write
+   * @param left the first file of the log as it is now, with everything gone that did not get to the disk
+   */
+  async tornWrite(before: MemoryFileSystem, left: (log: Buffer) => Buffer): Promise<StoreHarness> {
+    const path = '/store/commitlog/00000000000000000000';
+    const torn = new StoreHarness({ clock: this.clock, fileSystem: before });
+    const fileSystem = await torn.copyOfDisk();
+    const file = await fileSystem.open(path, 'write');
+    await file.write(left((await this.fileSystem.readFile(path))!), 0);
+    await file.close();
     return StoreHarness.open({ clock: this.clock, fileSystem });
   }
 
   /** Appends of these drafts fail from now on, for services that are made later. */
   refuseAppends(isRefused: (draft: RecordDraft) => boolean): void {
     const { store } = this.context;
+    const guarded =
+      (submit: SubmitRecord): SubmitRecord =>
+      (draft, waiter) => {
+        if (isRefused(draft)) waiter.onFailed(new DiskFullError({ path: '/store' }));
+        else submit(draft, waiter);
+      };
     this.#replaceStore({
       append: async (draft) => {
         if (isRefused(draft)) throw new DiskFullError({ path: '/store' });
         return store.append(draft);
       },
+      submit: guarded((draft, waiter) => store.submit(draft, waiter)),
+      onGroupClosing: (listener) => store.onGroupClosing((add) => listener(guarded(add))),
     });
   }
 
@@ -187,6 +216,7 @@ export class StoreHarness {
     const changed: MessageStore = {
       append: (draft) => store.append(draft),
       submit: (draft, waiter) => store.submit(draft, waiter),
+      onGroupClosing: (listener) => store.onGroupClosing(listener),
       pull: (request) => store.pull(request),
       entries: (topic, queueId, offset, maxCount) => store.entries(topic, queueId, offset, maxCount),
       readRecord: (physicalOffset) => store.readRecord(physicalOffset),

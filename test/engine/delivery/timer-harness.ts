@@ -162,6 +162,7 @@ export class TimerHarness {
         return messages.append(draft);
       },
       submit: (draft, waiter) => messages.submit(draft, waiter),
+      onGroupClosing: (listener) => messages.onGroupClosing(listener),
       pull: (request) =>
         beforePull === undefined ? messages.pull(request) : beforePull().then(() => messages.pull(request)),
       entries: (topic, queueId, offset, maxCount) => messages.entries(topic, queueId, offset, maxCount),

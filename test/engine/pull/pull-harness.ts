@@ -111,6 +111,7 @@ function changed(store: MessageStore, change: StoreChange): MessageStore {
   return {
     append: (draft) => store.append(draft),
     submit: (draft, waiter) => store.submit(draft, waiter),
+    onGroupClosing: (listener) => store.onGroupClosing(listener),
     pull: (request) => store.pull(request),
     entries: (topic, queueId, offset, maxCount) => store.entries(topic, queueId, offset, maxCount),
     readRecord: (physicalOffset) => store.readRecord(physicalOffset),

@@ -5,7 +5,7 @@ import {
   StoreWriteFailedError,
 } from '../../../lib/errors/index.js';
 import { ManualClock, MemoryFileSystem } from '../../../lib/engine/io/index.js';
-import type { FileHandle, FileSystem, StoredRecord } from '../../../lib/engine/types/index.js';
+import type { AppendWaiter, FileHandle, FileSystem, StoredRecord } from '../../../lib/engine/types/index.js';
 import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
 
 /** The memory file system, with every sync counted, held up, or failed on demand. */
@@ -197,6 +197,90 @@ describe('writing to the store', () => {
     files.releaseSyncs();
     await Promise.all(appends);
     expect((await bodiesOf(store)).map((body) => body.trim())).toEqual(Array.from({ length: 40 }, (_, i) => `${i}`));
+  });
+
+  describe('tells when a group closes, and what is added then', () => {
+    /** Ends of appends, in the order in which they were told. */
+    let told: string[];
+
+    const submit = (text: string): void => store.messages.submit(testDraft(text), waiterOf(text));
+    const waiterOf = (text: string): AppendWaiter => ({
+      onStored: () => told.push(text.trim()),
+      onFailed: (error) => told.push(`${text.trim()} ${(error as DiskFullError).code}`),
+    });
+    const endEachGroup = (text: string): void => {
+      store.messages.onGroupClosing((add) => add(testDraft(text), waiterOf(text)));
+    };
+
+    beforeEach(() => {
+      told = [];
+    });
+
+    it('is the end of the group: behind all others, in one sync with them, and told after them', async () => {
+      await open();
+      await store.messages.append(testDraft('first: makes the file'));
+      endEachGroup('end');
+      files.syncs = [];
+      for (const text of ['0', '1', '2']) submit(text);
+      await store.activity.whenIdle();
+      expect(told).toEqual(['0', '1', '2', 'end']);
+      expect((await bodiesOf(store)).slice(1)).toEqual(['0', '1', '2', 'end']);
+      expect(logSyncs()).toBe(1);
+    });
+
+    it('is the end of each part of a burst that is written in parts', async () => {
+      const clock = new WorkingClock();
+      await open(files, { clock, mappedFileSizeCommitLogBytes: 1024 * 1024 });
+      const texts = Array.from({ length: 40 }, (_, i) => `${i}`);
+      const appendAll = (): Promise<unknown> =>
+        Promise.all(texts.map((text) => store.messages.append(testDraft(text)).then(() => clock.work(1))));
+      await appendAll();
+      await appendAll();
+      endEachGroup('end');
+      await appendAll();
+      const bodies = (await bodiesOf(store)).slice(2 * texts.length);
+      expect(bodies.filter((body) => body !== 'end')).toEqual(texts);
+      expect(bodies.filter((body) => body === 'end').length).toBeGreaterThan(1);
+      expect(bodies.at(-1)).toBe('end');
+    });
+
+    it('does not wait for room, as what came before it does', async () => {
+      await open(files, { maxUnflushedBytes: 1024 * 1024, mappedFileSizeCommitLogBytes: 8 * 1024 * 1024 });
+      endEachGroup('end');
+      const texts = Array.from({ length: 16 }, (_, i) => `${i}`);
+      for (const text of texts) submit(text.padEnd(100_000));
+      await store.activity.whenIdle();
+      expect(told).toEqual([...texts.slice(0, 11), 'end', ...texts.slice(11), 'end']);
+      expect((await bodiesOf(store)).map((body) => body.trim())).toEqual(told);
+    });
+
+    it('is lost with the group, and told after it', async () => {
+      const small = new MemoryFileSystem({ totalBytes: 24 * 64 * 1024 });
+      await open(small, { mappedFileSizeCommitLogBytes: 256 * 1024 });
+      await store.messages.append(testDraft('before'));
+      const ballast = await small.open('/ballast', 'create');
+      await fill(ballast);
+      endEachGroup('end');
+      submit('large'.padEnd(100_000));
+      await store.activity.whenIdle();
+      expect(told).toEqual(['large DISK_FULL', 'end DISK_FULL']);
+      await ballast.truncate(0);
+      await ballast.close();
+      submit('after');
+      await store.activity.whenIdle();
+      expect(await bodiesOf(store)).toEqual(['before', 'after', 'end']);
+    });
+
+    it('ends when it is no longer wanted', async () => {
+      await open();
+      const stop = store.messages.onGroupClosing((add) => add(testDraft('end'), waiterOf('end')));
+      submit('0');
+      await store.activity.whenIdle();
+      stop();
+      submit('1');
+      await store.activity.whenIdle();
+      expect(told).toEqual(['0', 'end', '1']);
+    });
   });
 
   it('refuses what can never fit into a file, and goes on', async () => {
