@@ -9,6 +9,7 @@ import {
   type ServiceContext,
   type StoredRecord,
 } from '../types/index.js';
+import { CommitInFlight } from './commit-in-flight.js';
 import { immunityMs, toCommitted, toHalf, toRenewed, toSetAside } from './half-message.js';
 import { HalfProgress } from './half-progress.js';
 import type { OffsetTable } from './offset-table.js';
@@ -17,9 +18,8 @@ import { PendingHalf } from './pending-half.js';
 import { recoverHalves } from './recover-halves.js';
 
 /**
- * What transactions write. Every decision keeps one order: first the record that carries the message on is on disk, then the op message
- * is written. The other way round, a crash or a full disk between the two would lose the message; this way it is asked about, or
- * delivered, twice.
+ * What transactions write. Every decision keeps one order: in the log, the op message lies behind the record that carries the message on, and it never gets to the disk without
+ * that. The other way round, a crash or a full disk between the two would lose the message; this way it is asked about, or delivered, twice.
  */
 export class HalfLog {
   readonly #context: ServiceContext;
@@ -63,10 +63,13 @@ export class HalfLog {
     return { appended, half: new PendingHalf(identity, placeOf(appended, 0), true) };
   }
 
-  /** Makes the message visible. Resolves when that is on disk; the decision is still to be written. */
+  /** Makes the message visible. Resolves when it and the decision are on disk. Rejects when one of them could not be written; if it was the decision, that is tried again. */
   async commit(half: PendingHalf): Promise<void> {
     const { store, topics } = this.#context;
-    await store.append(intoWriteQueue(toCommitted(await this.#read(half)), topics));
+    const committed = intoWriteQueue(toCommitted(await this.#read(half)), topics);
+    await new Promise<void>((resolve, reject) => {
+      store.submit(committed, new CommitInFlight(half, this.#ops, resolve, reject));
+    });
   }
 
   /** Says that the half message needs nothing more. Resolves when that is on disk; if it can't be written, that is tried again. */

@@ -27,6 +27,8 @@ export class PendingHalf {
   executing: boolean;
   /** Someone has decided it, or is about to: whoever sets this owns the half message from then on. */
   decided = false;
+  /** The message of its commit is on disk: from now on it may only be said that it is decided. */
+  isStored = false;
   /** Ends when the check-back that is storing it again is through. Never rejects. */
   renewal: Promise<void> | undefined;
 

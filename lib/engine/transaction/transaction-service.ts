@@ -188,8 +188,10 @@ export class TransactionService {
   async #decide(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
     this.#claim(half);
     if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
-    else await half.renewal;
-    await this.#log.markDecided(half);
+    else {
+      await half.renewal;
+      await this.#log.markDecided(half);
+    }
     this.#observer?.transactionEnded(half.identity, state);
   }
 
@@ -229,6 +231,7 @@ export class TransactionService {
       await half.renewal;
       await write();
     } catch (error) {
+      if (half.isStored) throw error;
       if (error instanceof TransactionNotFoundError) await this.#abandon(half);
       else this.#giveBack(half);
       throw error;

@@ -169,6 +169,8 @@ describe('a commit', () => {
   it('killed at any moment is seen at least once, and is never undecided for good', async () => {
     const harness = await TransactionHarness.open();
     await harness.prepare('T1');
+    const before = await harness.store.copyOfDisk();
+    const offsetsBefore = harness.offsets.copy();
     const ending = harness.service.end('T1', 'COMMIT');
     const survivors: TransactionHarness[] = [];
     while (harness.store.isBusy) {
@@ -179,6 +181,26 @@ describe('a commit', () => {
     }
     await ending;
     survivors.push(await harness.crashed());
+
+    // Within the write of message and op message: any part of it is left, from the front, or with a hole.
+    const [message] = await harness.store.read('orders');
+    const [op] = await harness.store.read(OP_TOPIC);
+    const start = message!.commitLogOffset;
+    const middle = op!.commitLogOffset;
+    const end = middle + op!.storeSize;
+    expect(middle).toBe(start + message!.storeSize);
+    const cuts = new Set([start, start + 1, middle - 1, middle, middle + 1, end - 1, end]);
+    for (let cut = start; cut < end; cut += 40) cuts.add(cut);
+    const torn = (left: (log: Buffer) => Buffer): Promise<TransactionHarness> =>
+      harness.torn(before, offsetsBefore, left);
+    for (const cut of cuts) survivors.push(await torn((log) => Buffer.concat([log.subarray(0, cut), Buffer.alloc(1)])));
+    const holes: (readonly [number, number])[] = [
+      [start, middle],
+      [start, start + 100],
+      [middle - 100, middle],
+    ];
+    for (const [from, to] of holes) survivors.push(await torn((log) => Buffer.from(log).fill(0, from, to)));
+
     expect(survivors.length).toBeGreaterThan(2);
     const seen = new Set<number>();
     for (const survivor of survivors) {

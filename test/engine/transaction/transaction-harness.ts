@@ -1,3 +1,4 @@
+import type { MemoryFileSystem } from '../../../lib/engine/io/index.js';
 import {
   DEFAULT_TRANSACTION_OPTIONS,
   TransactionService,
@@ -45,6 +46,15 @@ export class TransactionHarness {
   /** What a process finds that starts after this one was killed now, with the offsets that were on disk then. */
   async crashed(offsets = this.offsets.copy()): Promise<TransactionHarness> {
     return TransactionHarness.open({}, await this.store.crashed(), offsets);
+  }
+
+  /** What a process finds after a power cut within the last write. See {@link StoreHarness.tornWrite}. */
+  async torn(
+    before: MemoryFileSystem,
+    offsetsBefore: MemoryOffsetTable,
+    left: (log: Buffer) => Buffer,
+  ): Promise<TransactionHarness> {
+    return TransactionHarness.open({}, await this.store.tornWrite(before, left), offsetsBefore.copy());
   }
 
   /** Prepares a transaction for topic `orders`; the body is the id. */
