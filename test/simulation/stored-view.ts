@@ -106,7 +106,7 @@ async function faultsOfLookUp(
   for (const key of keys?.split(' ') ?? []) {
     const query = { topic, key, maxCount: 1000, beginMs: 0, endMs: Number.MAX_SAFE_INTEGER };
     const places = await store.keyIndex.query(query);
-    const records = await Promise.all(places.map((place) => store.messages.readRecord(place)));
+    const records = await Promise.all(places.map(async (place) => store.messages.readRecord(place)));
     // An index file stays until all of it is gone.
     const lost = places.filter((place, index) => records[index] === undefined && place >= logStart);
     if (lost.length > 0) faults.push(`key ${key} leads to ${lost.join()} in the log, where nothing is`);

@@ -96,12 +96,16 @@ export class LogMessageStore implements MessageStore {
     return this.#parts.queues.get(topic, queueId)?.entries(offset, maxCount) ?? [];
   }
 
-  async readRecord(physicalOffset: number): Promise<StoredRecord | undefined> {
-    const head = await this.#recordHead(physicalOffset);
-    if (head === undefined) return undefined;
-    const memory = new RecordMemory(head);
-    const at = this.#findRecord(physicalOffset, head, memory) ?? (await this.#loadRecord(physicalOffset, head, memory));
-    return at === undefined ? undefined : new StoredMessage(memory.bytes, at, this.#parts.brokerName);
+  readRecord(physicalOffset: number): MaybePromise<StoredRecord | undefined> {
+    const { log, tail } = this.#parts;
+    if (physicalOffset < 0 || physicalOffset + MIN_RECORD_BYTES > log.visibleOffset) return undefined;
+    const block = tail.find(physicalOffset);
+    if (block === undefined) return this.#readRecordFromDisk(physicalOffset);
+    const sizeBytes = block.bytes.readInt32BE(physicalOffset - block.startOffset + RecordField.TOTAL_SIZE);
+    if (sizeBytes < MIN_RECORD_BYTES) return undefined;
+    const memory = new RecordMemory(sizeBytes);
+    const at = this.#findRecord(physicalOffset, sizeBytes, memory);
+    return at === undefined ? undefined : this.#message(memory.bytes, at);
   }
 
   queueRange(topic: string, queueId: number): { readonly minOffset: number; readonly maxOffset: number } {
@@ -248,16 +252,13 @@ export class LogMessageStore implements MessageStore {
     return known ?? reader.read(physicalOffset, sizeBytes, log.visibleOffset, memory);
   }
 
-  /** Size of the record at an offset that comes from outside; undefined when no record can be there. */
-  async #recordHead(physicalOffset: number): Promise<number | undefined> {
-    const { log, tail, reader } = this.#parts;
-    if (physicalOffset < 0 || physicalOffset + MIN_RECORD_BYTES > log.visibleOffset) return undefined;
-    const block = tail.find(physicalOffset);
-    const sizeBytes =
-      block === undefined
-        ? await reader.sizeOfRecord(physicalOffset)
-        : block.bytes.readInt32BE(physicalOffset - block.startOffset + RecordField.TOTAL_SIZE);
-    return sizeBytes !== undefined && sizeBytes >= MIN_RECORD_BYTES ? sizeBytes : undefined;
+  /** At an offset that comes from outside: undefined when no record can be there. */
+  async #readRecordFromDisk(physicalOffset: number): Promise<StoredRecord | undefined> {
+    const sizeBytes = await this.#parts.reader.sizeOfRecord(physicalOffset);
+    if (sizeBytes === undefined || sizeBytes < MIN_RECORD_BYTES) return undefined;
+    const memory = new RecordMemory(sizeBytes);
+    const at = await this.#loadRecord(physicalOffset, sizeBytes, memory);
+    return at === undefined ? undefined : this.#message(memory.bytes, at);
   }
 }
 

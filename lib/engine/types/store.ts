@@ -129,8 +129,8 @@ export interface MessageStore {
   pull(request: PullRequest): MaybePromise<PullBatch>;
   /** The entries of one queue from `offset` on, at most `maxCount`, without reading the records. */
   entries(topic: string, queueId: number, offset: number, maxCount: number): MaybePromise<readonly QueueEntry[]>;
-  /** One record by its place in the log; undefined when it is not there (any more). */
-  readRecord(physicalOffset: number): Promise<StoredRecord | undefined>;
+  /** One record by its place in the log; undefined when it is not there (any more). What is in memory is answered at once, without a promise. */
+  readRecord(physicalOffset: number): MaybePromise<StoredRecord | undefined>;
   /** First offset that can be read, and one past the last. Both 0 for a queue that does not exist. */
   queueRange(topic: string, queueId: number): { readonly minOffset: number; readonly maxOffset: number };
   /** First offset whose record was stored at `timestampMs` or later; the end of the queue when there is none. */
