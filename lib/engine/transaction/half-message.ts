@@ -1,4 +1,4 @@
-import { findProperty, formatProperties, parseProperties } from '../store/index.js';
+import { findProperty, formatProperties, formatProperty, parseProperties, redraft } from '../store/index.js';
 import {
   HALF_TOPIC,
   Property,
@@ -8,40 +8,77 @@ import {
   type RecordDraft,
   type StoredRecord,
 } from '../types/index.js';
-import { PendingHalf } from './pending-half.js';
-import { redraft } from '../store/index.js';
+import { PendingHalf, type KeptHalf } from './pending-half.js';
 
 // What a half message is as a record, and what becomes of it (RocketMQ: TransactionalMessageBridge, EndTransactionProcessor).
+
+const IS_PREPARED = formatProperty(Property.TRANSACTION_PREPARED, 'true');
 
 /**
  * The draft as a half message. Its type bits are cleared as in RocketMQ, so it is an ordinary record with a number in the half topic. A delay is dropped:
  * transactions and delay levels exclude each other.
  */
 export function toHalf(draft: RecordDraft, transactionId: string, producerGroup: string): RecordDraft {
-  const properties = parseProperties(draft.properties);
-  delete properties[Property.DELAY];
-  properties[Property.TRANSACTION_PREPARED] = 'true';
-  properties[Property.PRODUCER_GROUP] = producerGroup;
-  properties[Property.TRANSACTION_ID] = transactionId;
-  properties[Property.REAL_TOPIC] = draft.topic;
-  properties[Property.REAL_QUEUE_ID] = String(draft.queueId);
   return {
-    ...draft,
     topic: HALF_TOPIC,
     queueId: 0,
-    properties: formatProperties(properties),
+    body: draft.body,
+    properties:
+      (draft.delayLevel > 0 ? withoutDelay(draft.properties) : draft.properties) +
+      IS_PREPARED +
+      formatProperty(Property.PRODUCER_GROUP, producerGroup) +
+      formatProperty(Property.TRANSACTION_ID, transactionId) +
+      formatProperty(Property.REAL_TOPIC, draft.topic) +
+      formatProperty(Property.REAL_QUEUE_ID, String(draft.queueId)),
+    tags: draft.tags,
+    keys: draft.keys,
+    uniqKey: draft.uniqKey,
     delayLevel: 0,
+    flag: draft.flag,
     sysFlag: draft.sysFlag & ~SysFlag.TRANSACTION_TYPE,
+    bornTimestampMs: draft.bornTimestampMs,
+    bornHost: draft.bornHost,
+    reconsumeTimes: draft.reconsumeTimes,
     preparedTransactionOffset: 0,
     waitStoreMsgOK: true,
   };
 }
 
+function withoutDelay(propertiesText: string): string {
+  const properties = parseProperties(propertiesText);
+  delete properties[Property.DELAY];
+  return formatProperties(properties);
+}
+
 /**
  * The message that a commit makes visible. TRAN_MSG, REAL_TOPIC and REAL_QID stay in the property text: RocketMQ clears them in memory
  * only, after the text is built.
+ *
+ * @param kept spares reading the half message's properties. Its body does not count: its sender may have changed it since.
  */
-export function toCommitted(half: StoredRecord): RecordDraft {
+export function toCommitted(half: StoredRecord, kept: KeptHalf | undefined): RecordDraft {
+  if (kept === undefined) return readCommitted(half);
+  const { draft, propertiesText } = kept;
+  return {
+    topic: draft.topic,
+    queueId: draft.queueId,
+    body: half.storedBody,
+    properties: propertiesText,
+    tags: draft.tags,
+    keys: draft.keys,
+    uniqKey: draft.uniqKey,
+    delayLevel: 0,
+    flag: draft.flag,
+    sysFlag: (draft.sysFlag & ~SysFlag.TRANSACTION_TYPE) | SysFlag.TRANSACTION_COMMIT,
+    bornTimestampMs: draft.bornTimestampMs,
+    bornHost: draft.bornHost,
+    reconsumeTimes: draft.reconsumeTimes,
+    preparedTransactionOffset: half.commitLogOffset,
+    waitStoreMsgOK: true,
+  };
+}
+
+function readCommitted(half: StoredRecord): RecordDraft {
   const { topic, queueId } = destinationOf(half);
   return {
     ...redraft(half, topic, queueId),

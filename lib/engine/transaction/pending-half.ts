@@ -1,3 +1,5 @@
+import type { RecordDraft } from '../types/index.js';
+
 /** Where the newest record of a half message lies. Each check-back stores the half message again. */
 export interface HalfPlace {
   readonly queueOffset: number;
@@ -18,11 +20,20 @@ export interface HalfIdentity {
   readonly immunityMs: number | undefined;
 }
 
+/** What a half message was made of, for its commit. */
+export interface KeptHalf {
+  readonly draft: RecordDraft;
+  /** Of the half message. */
+  readonly propertiesText: string;
+}
+
 /** A transaction without a decision. Small on purpose: the message itself stays in the log. */
 export class PendingHalf {
   readonly identity: HalfIdentity;
   /** Replaced as a whole, once the record it speaks of is on disk. */
   place: HalfPlace;
+  /** Of the first record, while there is room for it; a check-back's record says more. */
+  kept: KeptHalf | undefined;
   /** Its local transaction is running in this process, so asking about it could only give a second, earlier answer. */
   executing: boolean;
   /** Someone has decided it, or is about to: whoever sets this owns the half message from then on. */

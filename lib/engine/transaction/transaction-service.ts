@@ -14,6 +14,7 @@ import { HalfLog } from './half-log.js';
 import type { OffsetTable } from './offset-table.js';
 import type { PendingHalf } from './pending-half.js';
 import type { TransactionOptions } from './transaction-options.js';
+import { WritesUnderWay } from './writes-under-way.js';
 
 export interface PreparedTransaction extends AppendedRecord {
   readonly transactionId: string;
@@ -49,7 +50,7 @@ export class TransactionService {
   /** Ids whose half message is being stored. */
   readonly #preparing = new Set<string>();
   /** Half messages and decisions that are being written: what {@link close} waits for. */
-  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #writes: WritesUnderWay;
   #state: 'not started' | 'open' | 'closing' | 'closed' = 'not started';
   #closing: Promise<void> | undefined;
 
@@ -63,9 +64,10 @@ export class TransactionService {
     this.#context = context;
     this.#observer = observer;
     this.#log = new HalfLog(context, offsets);
+    this.#writes = new WritesUnderWay(context.activity);
     const actions: CheckActions = {
       renew: (half) => this.#renew(half),
-      decide: (half, state) => this.#track(this.#decide(half, state)),
+      decide: (half, state) => this.#decide(half, state),
       setAside: (half) => this.#setAside(half),
     };
     this.#checkBack = new CheckBack(context, options, actions, observer);
@@ -100,13 +102,15 @@ export class TransactionService {
       throw new MessageIllegalError({ field: 'UNIQ_KEY', value: transactionId, reason });
     }
     this.#preparing.add(transactionId);
+    this.#writes.begin();
     try {
-      const { appended, half } = await this.#track(this.#log.prepare(draft, transactionId, producerGroup));
+      const { half, sizeBytes } = await this.#log.prepare(draft, transactionId, producerGroup);
       this.#pending.set(transactionId, half);
-      const { physicalOffset, sizeBytes, queueOffset, storeTimestampMs } = appended;
+      const { physicalOffset, queueOffset, storeTimestampMs } = half.place;
       return { physicalOffset, sizeBytes, queueOffset, storeTimestampMs, transactionId };
     } finally {
       this.#preparing.delete(transactionId);
+      this.#writes.end();
     }
   }
 
@@ -120,11 +124,15 @@ export class TransactionService {
     this.#assertOpen('end a transaction');
     const half = this.#pending.get(transactionId);
     if (half === undefined) throw new TransactionNotFoundError({ transactionId });
-    if (state !== 'UNKNOWN') {
-      await this.#track(this.#endByProducer(half, state));
-    } else if (half.executing) {
-      half.executing = false;
+    if (state === 'UNKNOWN') {
+      this.#leaveUndecided(half);
+      return;
+    }
+    try {
+      await this.#decide(half, state);
+    } catch (error) {
       this.#checkBack.plan(half);
+      throw error;
     }
   }
 
@@ -157,7 +165,7 @@ export class TransactionService {
   async #close(): Promise<void> {
     this.#state = 'closing';
     await this.#checkBack.close();
-    await Promise.allSettled(this.#inFlight);
+    await this.#writes.whenNone();
     await this.#log.close();
     this.#state = 'closed';
   }
@@ -176,28 +184,40 @@ export class TransactionService {
     this.#pending.set(half.identity.transactionId, half);
   }
 
-  async #endByProducer(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
-    try {
-      await this.#decide(half, state);
-    } catch (error) {
-      this.#checkBack.plan(half);
-      throw error;
-    }
+  #leaveUndecided(half: PendingHalf): void {
+    if (!half.executing) return;
+    half.executing = false;
+    this.#checkBack.plan(half);
   }
 
   async #decide(half: PendingHalf, state: 'COMMIT' | 'ROLLBACK'): Promise<void> {
     this.#claim(half);
-    if (state === 'COMMIT') await this.#carryOn(half, () => this.#log.commit(half));
-    else {
-      await half.renewal;
-      await this.#log.markDecided(half);
+    this.#writes.begin();
+    if (state === 'COMMIT') this.#ending.add(half);
+    try {
+      if (half.renewal !== undefined) await half.renewal;
+      await (state === 'COMMIT' ? this.#log.commit(half) : this.#log.markDecided(half));
+    } catch (error) {
+      if (state === 'COMMIT' && !half.isStored) await this.#notCarriedOn(half, error);
+      throw error;
+    } finally {
+      this.#ending.delete(half);
+      this.#writes.end();
     }
     this.#observer?.transactionEnded(half.identity, state);
   }
 
   async #setAside(half: PendingHalf): Promise<void> {
     this.#claim(half);
-    await this.#carryOn(half, () => this.#log.setAside(half));
+    this.#ending.add(half);
+    try {
+      await this.#log.setAside(half);
+    } catch (error) {
+      await this.#notCarriedOn(half, error);
+      throw error;
+    } finally {
+      this.#ending.delete(half);
+    }
     const { transactionId, producerGroup, topic } = half.identity;
     this.#context.logger.warn(
       `Transaction ${transactionId} of producer group "${producerGroup}" for topic "${topic}" is still unknown after ${half.place.checkTimes} check-backs and is set aside in ${TRANS_CHECK_MAX_TIME_TOPIC}.`,
@@ -224,20 +244,10 @@ export class TransactionService {
     }
   }
 
-  /** Stores the record that carries a claimed half message on. When that fails, the half message can be claimed again. */
-  async #carryOn(half: PendingHalf, write: () => Promise<void>): Promise<void> {
-    this.#ending.add(half);
-    try {
-      await half.renewal;
-      await write();
-    } catch (error) {
-      if (half.isStored) throw error;
-      if (error instanceof TransactionNotFoundError) await this.#abandon(half);
-      else this.#giveBack(half);
-      throw error;
-    } finally {
-      this.#ending.delete(half);
-    }
+  /** The record that carries a claimed half message on could not be stored: the half message can be claimed again. */
+  async #notCarriedOn(half: PendingHalf, error: unknown): Promise<void> {
+    if (error instanceof TransactionNotFoundError) await this.#abandon(half);
+    else this.#giveBack(half);
   }
 
   /** The log holds the half message no more, so there is nothing left to decide. */
@@ -252,16 +262,5 @@ export class TransactionService {
 
   #assertOpen(operation: string): void {
     if (this.#state !== 'open') throw new StoreClosedError({ operation, state: this.#state });
-  }
-
-  async #track<T>(work: Promise<T>): Promise<T> {
-    const end = this.#context.activity.begin();
-    this.#inFlight.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#inFlight.delete(work);
-      end();
-    }
   }
 }

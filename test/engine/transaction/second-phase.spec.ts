@@ -151,6 +151,72 @@ describe('a commit', () => {
     await harness.close();
   });
 
+  it('makes the bytes visible that were prepared, whatever their sender has done with them since', async () => {
+    const harness = await TransactionHarness.open();
+    const body = Buffer.from('as prepared');
+    await harness.prepare('T1', { body });
+    body.fill('x');
+    await harness.service.end('T1', 'COMMIT');
+    expect(await harness.visible()).toEqual(['as prepared']);
+    await harness.close();
+  });
+
+  it('is of the same message whether its half message is remembered, or read because there are too many, or after a restart', async () => {
+    let harness = await TransactionHarness.open();
+    const prepare = async (id: string): Promise<void> => {
+      const properties = { UNIQ_KEY: id, KEYS: 'k', TAGS: 'TagA', DELAY: '3', shop: 'ä' };
+      const draft = {
+        ...draftOf('orders', 'x'.repeat(900_000), properties),
+        flag: 7,
+        queueId: 2,
+        delayLevel: 3,
+        reconsumeTimes: 1,
+      };
+      await harness.service.prepare({ ...draft, sysFlag: SysFlag.TRANSACTION_PREPARED }, GROUP);
+    };
+    await prepare('T1');
+    // Up to 8 MiB are remembered.
+    const large = Array.from({ length: 9 }, (_, i) => `large ${i}`);
+    for (const id of large) await harness.prepare(id, { body: Buffer.alloc(1_000_000) });
+    await prepare('T2');
+    await prepare('T3');
+    await harness.service.end('T1', 'COMMIT');
+    await harness.service.end('T2', 'COMMIT');
+    for (const id of large) await harness.service.end(id, 'ROLLBACK');
+    harness = await harness.restart();
+    await harness.service.end('T3', 'COMMIT');
+    const halves = await harness.store.read(HALF_TOPIC);
+    const messages = await harness.store.read('orders', 2);
+    const seen = messages.map((message) => ({
+      text: message.propertiesText.replaceAll(message.msgId, 'T'),
+      body: message.body.toString(),
+      flag: message.flag,
+      sysFlag: message.sysFlag,
+      born: [message.bornTimestamp, message.bornHost],
+      reconsumeTimes: message.reconsumeTimes,
+      half: halves.find((half) => half.commitLogOffset === message.preparedTransactionOffset)!.msgId === message.msgId,
+    }));
+    expect(messages.map(({ msgId }) => msgId)).toEqual(['T1', 'T2', 'T3']);
+    expect(seen[0]).toMatchObject({ flag: 7, sysFlag: SysFlag.TRANSACTION_COMMIT, reconsumeTimes: 1, half: true });
+    expect(seen).toEqual([seen[0], seen[0], seen[0]]);
+    await harness.close();
+  });
+
+  it('after a check-back is of the half message that was stored for it', async () => {
+    const harness = await TransactionHarness.open();
+    await harness.prepareUnknown('T1');
+    const { asked } = harness.answer(() => 'UNKNOWN');
+    await harness.advance(6000);
+    expect(asked).toHaveLength(1);
+    await harness.service.end('T1', 'COMMIT');
+    const halves = await harness.store.read(HALF_TOPIC);
+    const [message] = await harness.store.read('orders');
+    expect(halves).toHaveLength(2);
+    expect(message!.preparedTransactionOffset).toBe(halves[1]!.commitLogOffset);
+    expect(message!.propertiesText).toBe(halves[1]!.propertiesText);
+    await harness.close();
+  });
+
   it('and its op message are on disk when it resolves, the op message behind', async () => {
     const harness = await TransactionHarness.open();
     await harness.prepare('T1');
