@@ -75,15 +75,11 @@ export class SendInFlight implements AppendWaiter, PendingSend {
     if (!this.#end()) return;
     this.#broker.observer?.sent(this.#topic, this.messageType, messages, sizeBytes, atMs - this.#startedMs);
     const messageQueue = { topic: this.#topic, brokerName: this.#broker.brokerName, queueId: this.queueId };
-    const result: SendResult = { sendStatus: 'SEND_OK', msgId: this.msgId, offsetMsgId, messageQueue, queueOffset };
-    this.#resolve(this.#withExtras(result));
-  }
-
-  /** Most messages are neither of a transaction nor delayed. */
-  #withExtras(result: SendResult): SendResult {
-    const { transactionId, recallHandle } = this;
-    if (transactionId !== undefined) return { ...result, transactionId };
-    return recallHandle === undefined ? result : { ...result, recallHandle };
+    const { msgId, transactionId, recallHandle } = this;
+    const result: SendResult = { sendStatus: 'SEND_OK', msgId, offsetMsgId, messageQueue, queueOffset };
+    // Most messages are neither of a transaction nor delayed.
+    if (transactionId !== undefined) this.#resolve(withTransactionId(result, transactionId));
+    else this.#resolve(recallHandle === undefined ? result : { ...result, recallHandle });
   }
 
   /** Returns false when it has ended before. */
@@ -93,4 +89,10 @@ export class SendInFlight implements AppendWaiter, PendingSend {
     this.lane?.remove(this);
     return true;
   }
+}
+
+/** Not by a spread, which costs more than all the rest of the answer. */
+function withTransactionId(result: SendResult, transactionId: string): SendResult {
+  const { sendStatus, msgId, offsetMsgId, messageQueue, queueOffset } = result;
+  return { sendStatus, msgId, offsetMsgId, messageQueue, queueOffset, transactionId };
 }
