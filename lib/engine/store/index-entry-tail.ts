@@ -1,3 +1,4 @@
+import { viewOf } from './crc32.js';
 import type { EntryBytes } from './index-entry-page.js';
 import { INDEX_ENTRY_BYTES, readEntryPrevious, writeIndexEntry } from './index-file-format.js';
 
@@ -9,7 +10,7 @@ export class EntryTail {
   /** Blocks by number; those that the disk has are dropped. */
   readonly #blocks = new Map<number, Buffer>();
   /** The block that entries are added to: the next one comes after `BLOCK_ENTRIES` of them. */
-  #last: Buffer = Buffer.alloc(0);
+  #last: DataView = viewOf(Buffer.alloc(0));
   #lastNumber = -1;
   /** Entries below are not here. */
   #firstEntry: number;
@@ -62,8 +63,9 @@ export class EntryTail {
   }
 
   #addBlock(block: number): void {
-    this.#last = Buffer.allocUnsafeSlow(BLOCK_ENTRIES * INDEX_ENTRY_BYTES);
+    const bytes = Buffer.allocUnsafeSlow(BLOCK_ENTRIES * INDEX_ENTRY_BYTES);
+    this.#last = viewOf(bytes);
     this.#lastNumber = block;
-    this.#blocks.set(block, this.#last);
+    this.#blocks.set(block, bytes);
   }
 }

@@ -1,4 +1,4 @@
-import { readInt64, writeInt32, writeInt64 } from './record-format.js';
+import { readInt64, setInt64, writeInt32, writeInt64 } from './record-format.js';
 
 /**
  * A file of the key index (RocketMQ: `IndexFile`, `IndexHeader`). All integers are big-endian; s is the number of hash slots, n the number of entries
@@ -95,17 +95,17 @@ export class IndexHeader {
 }
 
 export function writeIndexEntry(
-  target: Buffer,
+  target: DataView,
   at: number,
   keyHash: number,
   physicalOffset: number,
   timeDiff: number,
   previousEntry: number,
 ): void {
-  writeInt32(target, keyHash, at);
-  writeInt64(target, physicalOffset, at + 4);
-  writeInt32(target, timeDiff, at + 12);
-  writeInt32(target, previousEntry, at + 16);
+  target.setInt32(at, keyHash);
+  setInt64(target, at + 4, physicalOffset);
+  target.setInt32(at + 12, timeDiff);
+  target.setInt32(at + 16, previousEntry);
 }
 
 export function readEntryKeyHash(bytes: Buffer, at: number): number {

@@ -1,3 +1,5 @@
+import { extendJavaHash, extendJavaHashUtf8, javaStringHash } from './java-hash.js';
+
 /** Topics come from outside, so what is remembered of them is bounded. */
 const MAX_CACHED_TOPICS = 4096;
 const TOPIC_KEY_SEPARATOR = '#'.charCodeAt(0);
@@ -18,16 +20,14 @@ export class IndexKeys {
 
   /** The same for the part of `keys` from `start` to `end`. */
   hashPart(topic: string, keys: string, start: number, end: number): number {
-    const hash = Math.abs(extend(this.#topicHash(topic), keys, start, end));
-    // The one integer whose absolute value is no Java integer.
-    return hash > 0x7fffffff ? 0 : hash;
+    return withoutSign(extendJavaHash(this.#topicHash(topic), keys, start, end));
   }
 
   #topicHash(topic: string): number {
     const known = this.#topicHashes.get(topic);
     if (known !== undefined) return known;
     if (this.#topicHashes.size >= MAX_CACHED_TOPICS) this.#topicHashes.clear();
-    const hash = (Math.imul(extend(0, topic, 0, topic.length), 31) + TOPIC_KEY_SEPARATOR) | 0;
+    const hash = indexTopicHash(javaStringHash(topic));
     this.#topicHashes.set(topic, hash);
     return hash;
   }
@@ -40,9 +40,25 @@ export function keyEnd(keys: string, start: number): number {
   return end;
 }
 
-/** Java's `String.hashCode`, begun with the hash of the text before. */
-function extend(hashBefore: number, text: string, start: number, end: number): number {
-  let hash = hashBefore;
-  for (let index = start; index < end; index++) hash = (Math.imul(hash, 31) + text.charCodeAt(index)) | 0;
-  return hash;
+/** What the hash of each key of a topic begins with. @param topicHash Java's hash of its name */
+export function indexTopicHash(topicHash: number): number {
+  return (Math.imul(topicHash, 31) + TOPIC_KEY_SEPARATOR) | 0;
+}
+
+/** The same as {@link IndexKeys.hashPart} for a key in UTF-8. @param topicHash see {@link indexTopicHash} */
+export function hashKeyUtf8(topicHash: number, bytes: Buffer, start: number, end: number): number {
+  return withoutSign(extendJavaHashUtf8(topicHash, bytes, start, end));
+}
+
+/** Where the key that begins at `start` ends: at the next blank, or at `end`. */
+export function keyEndUtf8(bytes: Buffer, start: number, end: number): number {
+  let at = start;
+  while (at < end && bytes[at] !== KEY_SEPARATOR) at++;
+  return at;
+}
+
+function withoutSign(javaHash: number): number {
+  const hash = Math.abs(javaHash);
+  // The one integer whose absolute value is no Java integer.
+  return hash > 0x7fffffff ? 0 : hash;
 }

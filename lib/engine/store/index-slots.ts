@@ -1,3 +1,4 @@
+import { viewOf } from './crc32.js';
 import { INDEX_SLOT_BYTES } from './index-file-format.js';
 import { writeInt32 } from './record-format.js';
 
@@ -14,11 +15,13 @@ const LOAD_BYTES = 1024 * 1024;
 export class SlotTable {
   /** As on disk, big-endian. Pages that no key has touched take no memory. */
   readonly #bytes: Buffer;
+  readonly #view: DataView;
   /** 1 for each chunk that the disk does not have as it is here. */
   readonly #dirty: Uint8Array;
 
   constructor(slotNum: number) {
     this.#bytes = Buffer.alloc(slotNum * INDEX_SLOT_BYTES);
+    this.#view = viewOf(this.#bytes);
     this.#dirty = new Uint8Array(Math.ceil(slotNum / CHUNK_SLOTS));
   }
 
@@ -32,13 +35,11 @@ export class SlotTable {
   }
 
   get(slot: number): number {
-    const bytes = this.#bytes;
-    const at = slot * INDEX_SLOT_BYTES;
-    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    return this.#view.getInt32(slot * INDEX_SLOT_BYTES);
   }
 
   set(slot: number, entryNumber: number): void {
-    writeInt32(this.#bytes, entryNumber, slot * INDEX_SLOT_BYTES);
+    this.#view.setInt32(slot * INDEX_SLOT_BYTES, entryNumber);
     this.#dirty[Math.floor(slot / CHUNK_SLOTS)] = 1;
   }
 

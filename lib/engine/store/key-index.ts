@@ -2,9 +2,10 @@ import type { Clock, MaybePromise } from '../types/index.js';
 import { makeDurableDirectory } from './durable-directory.js';
 import { IndexFile, type IndexFileState } from './index-file.js';
 import { indexFileName, IndexLayout } from './index-file-format.js';
-import { keyEnd, IndexKeys } from './index-keys.js';
+import { hashKeyUtf8, IndexKeys, keyEnd, keyEndUtf8 } from './index-keys.js';
 import { candidates } from './index-lookup.js';
 import { entriesOfLastRecord, findIndex, type IndexSurroundings } from './index-recovery.js';
+import type { ScannedRecord } from './scanned-record.js';
 
 /** Entries that may wait for a disk that takes none: 80 MiB. Beyond, the index is left behind, and made up for at the next opening. */
 const MAX_UNWRITTEN_ENTRIES = 4_194_304;
@@ -116,18 +117,29 @@ export class KeyIndex {
     physicalOffset: number,
     storeTimestampMs: number,
   ): void {
-    if (physicalOffset < this.#lastOffset || this.#takesNoMore) return;
-    if (this.#unwritten >= MAX_UNWRITTEN_ENTRIES) {
-      this.#fallBehind();
-      return;
-    }
-    this.#lastOffset = physicalOffset;
-    this.#toSkip = physicalOffset === this.#resumeOffset ? this.#resumeEntries : 0;
+    if (!this.#begin(physicalOffset)) return;
     if (uniqKey !== undefined) this.#enter(this.#keys.hash(topic, uniqKey), physicalOffset, storeTimestampMs);
     if (keys === undefined) return;
     for (let start = 0; start < keys.length;) {
       const end = keyEnd(keys, start);
       if (end > start) this.#enter(this.#keys.hashPart(topic, keys, start, end), physicalOffset, storeTimestampMs);
+      start = end + 1;
+    }
+  }
+
+  /** The same for a record of the disk. @param topicHash see `indexTopicHash` */
+  addScanned(
+    { bytes, uniqKey, keys, storeTimestampMs }: ScannedRecord,
+    topicHash: number,
+    physicalOffset: number,
+  ): void {
+    if (!this.#begin(physicalOffset)) return;
+    if (!uniqKey.isEmpty) {
+      this.#enter(hashKeyUtf8(topicHash, bytes, uniqKey.start, uniqKey.end), physicalOffset, storeTimestampMs);
+    }
+    for (let { start } = keys; start < keys.end;) {
+      const end = keyEndUtf8(bytes, start, keys.end);
+      if (end > start) this.#enter(hashKeyUtf8(topicHash, bytes, start, end), physicalOffset, storeTimestampMs);
       start = end + 1;
     }
   }
@@ -211,6 +223,18 @@ export class KeyIndex {
       await fileSystem.remove(path);
     }
     await fileSystem.syncDirectory(directory);
+  }
+
+  /** @returns false when the record is there already, or nothing more is taken up */
+  #begin(physicalOffset: number): boolean {
+    if (physicalOffset < this.#lastOffset || this.#takesNoMore) return false;
+    if (this.#unwritten >= MAX_UNWRITTEN_ENTRIES) {
+      this.#fallBehind();
+      return false;
+    }
+    this.#lastOffset = physicalOffset;
+    this.#toSkip = physicalOffset === this.#resumeOffset ? this.#resumeEntries : 0;
+    return true;
   }
 
   #enter(keyHash: number, physicalOffset: number, storeTimestampMs: number): void {

@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../types/index.js';
+import { viewOf } from './crc32.js';
 import { checkRecord } from './record-checker.js';
 import type { SegmentFiles } from './segment-files.js';
 
@@ -32,13 +33,14 @@ export async function scanLog(
   { untilOffset = Infinity, afterBlock }: ScanLimits = {},
 ): Promise<ScanEnd> {
   let buffer = Buffer.allocUnsafeSlow(Math.min(SCAN_BYTES, segments.fileSizeBytes));
+  let view = viewOf(buffer);
   let offset = startOffset;
   while (offset < untilOffset && segments.has(offset)) {
     const segmentEnd = segments.startOf(offset) + segments.fileSizeBytes;
     const readBytes = await segments.read(buffer, offset);
     const blockOffset = offset;
     for (let at = 0; ;) {
-      const check = checkRecord(buffer, at, readBytes, blockOffset + at, segmentEnd - blockOffset - at);
+      const check = checkRecord(buffer, at, readBytes, blockOffset + at, segmentEnd - blockOffset - at, view);
       if (check.kind === 'record') {
         onRecord(buffer, at, check.sizeBytes, blockOffset + at);
         at += check.sizeBytes;
@@ -53,6 +55,7 @@ export async function scanLog(
       } else if (at === 0) {
         if (check.sizeBytes <= buffer.length) return { offset, reason: 'the file ends within a record' };
         buffer = Buffer.allocUnsafeSlow(check.sizeBytes);
+        view = viewOf(buffer);
       }
       break;
     }

@@ -18,7 +18,7 @@ import { ConfigDirectory } from './config-directory.js';
 import { ConsumeQueueSet } from './consume-queue-set.js';
 import { DeletedTopics } from './deleted-topics.js';
 import { DiskWatch } from './disk-watch.js';
-import { Dispatcher, isQueued, type QueueDisorder } from './dispatcher.js';
+import { Dispatcher, isQueued } from './dispatcher.js';
 import { storePaths, type StorePaths } from './file-names.js';
 import { FilePool } from './file-pool.js';
 import { whenNothingIsOnItsWay } from './in-flight.js';
@@ -29,6 +29,7 @@ import { LogTail } from './log-tail.js';
 import { LogMessageStore } from './message-store.js';
 import { QueueList } from './queue-list.js';
 import { RecordEncoder } from './record-encoder.js';
+import { type QueueDisorder, RecoveredRecords } from './recovered-records.js';
 import { chooseScanStart, recoverLog } from './recovery.js';
 import { Retention, type RetentionOptions } from './retention.js';
 import { ScanProgress } from './scan-progress.js';
@@ -194,7 +195,8 @@ async function openOwnedStore(
     checkpoint,
     wasClosedCleanly: owner.wasClosedCleanly,
   });
-  const dispatcher = new Dispatcher(queues, new TagsCodes(options.delayLevelsMs), keyIndex, deletedTopics);
+  const tagsCodes = new TagsCodes(options.delayLevelsMs);
+  const recovered = new RecoveredRecords(queues, tagsCodes, keyIndex, deletedTopics);
   const progress = new ScanProgress(clock, logger);
   const limits: ScanLimits = {
     afterBlock: (offset) => {
@@ -205,12 +207,10 @@ async function openOwnedStore(
   if (missingFrom !== undefined && missingFrom < scanStart) {
     const missingBytes = scanStart - missingFrom;
     if (missingBytes > LONG_SCAN_BYTES) logger.log(`The key index is made again from ${missingBytes} bytes of the log`);
-    await scanLog(
-      segments,
-      missingFrom,
-      (bytes, at, _sizeBytes, offset) => dispatcher.indexRecovered(bytes, at, offset),
-      { ...limits, untilOffset: scanStart },
-    );
+    await scanLog(segments, missingFrom, (bytes, at, _sizeBytes, offset) => recovered.index(bytes, at, offset), {
+      ...limits,
+      untilOffset: scanStart,
+    });
   }
   const recoveryEnvironment = {
     fileSystem,
@@ -225,11 +225,11 @@ async function openOwnedStore(
     scanStart,
     checkpoint,
     recoveryEnvironment,
-    (bytes, at, sizeBytes, offset) => dispatcher.dispatchRecovered(bytes, at, sizeBytes, offset),
+    (bytes, at, sizeBytes, offset) => recovered.dispatch(bytes, at, sizeBytes, offset),
     limits,
   );
   // The last: another broker wrote last, and lost entries in a power cut that its checkpoint counts as there.
-  const hasGap = queues.hasGap || incomplete !== undefined || (dispatcher.foundGap && scanStart > segments.firstOffset);
+  const hasGap = queues.hasGap || incomplete !== undefined || (recovered.foundGap && scanStart > segments.firstOffset);
   let foundQueues: { topic: string; queueId: number; end: number }[] = [];
   if (queuesAreMissing || hasGap) {
     // Until all queues are on the disk, no checkpoint may say that they are: a crash in between would leave some of them short for good.
@@ -242,16 +242,16 @@ async function openOwnedStore(
     );
     foundQueues = queues.all().map(({ topic, queueId, maxIndex }) => ({ topic, queueId, end: maxIndex }));
     await queues.clear();
-    dispatcher.beginAnew();
+    recovered.beginAnew();
     await scanLog(
       segments,
       segments.firstOffset,
-      (bytes, at, sizeBytes, offset) => dispatcher.queueRecovered(bytes, at, sizeBytes, offset),
+      (bytes, at, sizeBytes, offset) => recovered.queue(bytes, at, sizeBytes, offset),
       { ...limits, untilOffset: endOffset },
     );
   }
   if (queuesAreMissing || hasGap) queueList.keepNumbers(foundQueues);
-  if (dispatcher.firstDisorder !== undefined) throw disorderError(dispatcher.firstDisorder, segments);
+  if (recovered.firstDisorder !== undefined) throw disorderError(recovered.firstDisorder, segments);
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
     logger.log(
@@ -264,10 +264,11 @@ async function openOwnedStore(
   await groups.open(config);
   await restoreTopics(topics, queues, deletedTopics);
 
+  const dispatcher = new Dispatcher(queues, tagsCodes, keyIndex);
   const tail = new LogTail(options.tailCacheBytes);
   const end = {
     offset: endOffset,
-    storeTimestampMs: Math.max(dispatcher.lastStoreTimestampMs, checkpoint.physicMsgTimestampMs),
+    storeTimestampMs: Math.max(recovered.lastStoreTimestampMs, checkpoint.physicMsgTimestampMs),
   };
   const checkpoints = new CheckpointService(
     paths.checkpoint,

@@ -67,6 +67,10 @@ export function writeInt64(bytes: Buffer, value: number, at: number): void {
   writeInt32(bytes, value - high * TWO_32, at + 4);
 }
 
+export function getInt64(view: DataView, at: number): number {
+  return view.getInt32(at) * TWO_32 + view.getUint32(at + 4);
+}
+
 export function setInt64(view: DataView, at: number, value: number): void {
   const high = Math.floor(value / TWO_32);
   view.setInt32(at, high);

@@ -1,5 +1,6 @@
 import { SCHEDULE_TOPIC } from '../types/index.js';
-import { javaStringHash } from './java-hash.js';
+import { extendJavaHashUtf8, javaStringHash } from './java-hash.js';
+import type { ScannedRecord } from './scanned-record.js';
 
 /** Of a level that the table does not hold (`ScheduleMessageService.computeDeliverTimestamp`). */
 const UNKNOWN_LEVEL_DELAY_MS = 1000;
@@ -26,6 +27,15 @@ export class TagsCodes {
     if (this.#hashes.size >= MAX_CACHED_TAGS) this.#hashes.clear();
     this.#hashes.set(tags, hash);
     return hash;
+  }
+
+  /** The same for a record of the disk. */
+  ofScanned(topic: string, record: ScannedRecord): number {
+    if (topic === SCHEDULE_TOPIC && !record.delay.isEmpty) {
+      const delayLevel = Number(record.textOf(record.delay));
+      if (delayLevel > 0) return record.storeTimestampMs + this.#delayMs(delayLevel);
+    }
+    return extendJavaHashUtf8(0, record.bytes, record.tags.start, record.tags.end);
   }
 
   #delayMs(level: number): number {

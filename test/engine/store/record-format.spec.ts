@@ -143,6 +143,26 @@ describe('the record of the commit log', () => {
     }
   });
 
+  it('is refused when any one byte of its topic or properties reads as zero, whatever stands beside it', () => {
+    const text = fc.uint8Array({ min: 1, max: 255, minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(text, text, fc.nat(), (topic, properties, which) => {
+        const parts = { topic: 't'.repeat(topic.length), properties: 'p'.repeat(properties.length) };
+        const bytes = encode(draft(parts));
+        const propertiesAt = bytes.length - properties.length;
+        const topicAt = propertiesAt - 2 - topic.length;
+        bytes.set(topic, topicAt);
+        bytes.set(properties, propertiesAt);
+        expect(checkRecord(bytes, 0, bytes.length, 4096, bytes.length).kind).toBe('record');
+        const zeroed = which % (topic.length + properties.length);
+        bytes[zeroed < topic.length ? topicAt + zeroed : propertiesAt + zeroed - topic.length] = 0;
+        const check = checkRecord(bytes, 0, bytes.length, 4096, bytes.length);
+        expect(check).toEqual({ kind: 'invalid', reason: 'topic or properties were not written whole' });
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it.each([
     ['LZ4', 0x101],
     ['ZSTD', 0x201],
