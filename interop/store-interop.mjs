@@ -53,7 +53,7 @@ function giveUpIf(missing) {
 }
 
 giveUpIf(whatIsMissing());
-const dist = process.env.ROCKET_DIST ?? fileURLToPath(new URL('../dist/', import.meta.url));
+const dist = process.env.ROCKET_DIST ?? fileURLToPath(new URL('../build/', import.meta.url));
 if (!existsSync(path.join(dist, 'engine', 'index.js'))) {
   console.log(`There is no build in ${dist}: run "npm run build" first.`);
   process.exit(1);

@@ -1,7 +1,7 @@
 // Writes docs/options.md. usage: npm run docs:options
 import { writeFileSync } from 'node:fs';
-import { resolveListenerOptions } from '../dist/listener/listener-options.js';
-import { resolveRocketOptions } from '../dist/rocket.options.js';
+import { resolveListenerOptions } from '../build/listener/listener-options.js';
+import { resolveRocketOptions } from '../build/rocket.options.js';
 import { defaults, optionDocument } from './option-tables.mjs';
 
 const listener = resolveListenerOptions('a listener', { topic: 'orders', consumerGroup: 'billing' });

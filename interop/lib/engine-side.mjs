@@ -30,7 +30,7 @@ export function fileSizes(sizes) {
   };
 }
 
-/** @param {string} distDirectory of a build, such as `dist` */
+/** @param {string} distDirectory of a build module by module, such as `build` */
 export async function loadEngine(distDirectory) {
   const load = (file) => import(pathToFileURL(path.join(distDirectory, file)).href);
   const engine = await load('engine/index.js');

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { SeededRandom } from '../../dist/engine/index.js';
+import { SeededRandom } from '../../build/engine/index.js';
 import { Ledger } from './ledger.mjs';
 import { readStore } from './stored-queues.mjs';
 

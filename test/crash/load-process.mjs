@@ -2,8 +2,8 @@
 //
 //   node load-process.mjs <store> <journal> <first number> <seed> <flushDiskType> <send|settle>
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EmbeddedBroker, RECONSUME_LATER, SeededRandom, SilentLogger } from '../../dist/engine/index.js';
-import { NonRetryableError } from '../../dist/errors/index.js';
+import { EmbeddedBroker, RECONSUME_LATER, SeededRandom, SilentLogger } from '../../build/engine/index.js';
+import { NonRetryableError } from '../../build/errors/index.js';
 import { openJournal } from './journal.mjs';
 import {
   bodyOf,

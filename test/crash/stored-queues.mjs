@@ -1,7 +1,7 @@
 // Opens a store as a new process does, reads all of it, and closes it again.
-import { ActivityCount } from '../../dist/engine/activity-count.js';
-import { NodeFileSystem, resolveBrokerOptions, SystemClock } from '../../dist/engine/index.js';
-import { openStore } from '../../dist/engine/store/index.js';
+import { ActivityCount } from '../../build/engine/activity-count.js';
+import { NodeFileSystem, resolveBrokerOptions, SystemClock } from '../../build/engine/index.js';
+import { openStore } from '../../build/engine/store/index.js';
 import { bodyOf, numberOf, STORE_OPTIONS } from './plan.mjs';
 
 /**
