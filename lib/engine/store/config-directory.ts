@@ -25,6 +25,8 @@ export class ConfigDirectory implements StateDirectory {
   readonly #path: string;
   readonly #environment: ConfigDirectoryEnvironment;
   readonly #files: ConfigFile[] = [];
+  /** The directory is there, and its name is on the disk. */
+  #isMade = false;
 
   constructor(path: string, environment: ConfigDirectoryEnvironment) {
     this.#path = path;
@@ -35,7 +37,8 @@ export class ConfigDirectory implements StateDirectory {
     name: string,
     options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number },
   ): Promise<StateFile> {
-    await makeDurableDirectory(this.#environment.fileSystem, this.#path);
+    if (!this.#isMade) await makeDurableDirectory(this.#environment.fileSystem, this.#path);
+    this.#isMade = true;
     const path = `${this.#path}/${name}`;
     const { content, text } = await this.#read(path);
     const file = new ConfigFile(path, this.#path, content, text, options, this.#environment);

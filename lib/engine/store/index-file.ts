@@ -16,6 +16,8 @@ import { writeInt32 } from './record-format.js';
 const REPLAY_ENTRIES = 52_428;
 /** Most entries between two writings of the slots, unless the file is small. Bounds what an opening after a crash has to enter again: 5 MiB. */
 const MAX_UNCOVERED_ENTRIES = 262_144;
+/** So many slots are read in the time in which one entry is read and entered. */
+const SLOTS_OF_AN_ENTRY = 20;
 /** A small file writes its slots so often before it is full. */
 const SLOT_WRITINGS = 4;
 
@@ -171,15 +173,11 @@ export class IndexFile {
 
   /** Makes a file that was found on the disk one that can be added to. */
   async reopen(wasFinished: boolean): Promise<void> {
-    const { hashSlotNum } = this.#layout;
+    const { indexCount } = this.header;
     this.#mark = await this.readMark();
-    const slots = await SlotTable.load(hashSlotNum, async (target, firstSlot) => {
-      await this.#read(target, this.#layout.slotPosition(firstSlot));
-    });
-    if (!wasFinished) {
-      this.#coveredCount = Math.min(Math.max(this.#mark, 1), this.header.indexCount);
-      await this.#enterAgain(slots, this.#coveredCount);
-    }
+    if (!wasFinished) this.#coveredCount = Math.min(Math.max(this.#mark, 1), indexCount);
+    const slots = await this.#slotsOnDisk();
+    await this.#eachEntry(this.#coveredCount, indexCount, (slot, entryNumber) => slots.set(slot, entryNumber));
     this.#slots = slots;
   }
 
@@ -220,14 +218,27 @@ export class IndexFile {
       : 0;
   }
 
-  async #enterAgain(slots: SlotTable, from: number): Promise<void> {
-    const { indexCount } = this.header;
-    for (let start = from; start < indexCount; start += REPLAY_ENTRIES) {
-      const page = await this.readEntries(start, Math.min(start + REPLAY_ENTRIES, indexCount));
+  /** A slot has the newest of its entries. So where these are few, they are read instead of all slots, which are 20 MB in a file of the default size. */
+  async #slotsOnDisk(): Promise<SlotTable> {
+    const { hashSlotNum } = this.#layout;
+    if (this.#coveredCount * SLOTS_OF_AN_ENTRY > hashSlotNum) {
+      return SlotTable.load(hashSlotNum, async (target, firstSlot) => {
+        await this.#read(target, this.#layout.slotPosition(firstSlot));
+      });
+    }
+    const slots = new SlotTable(hashSlotNum);
+    await this.#eachEntry(1, this.#coveredCount, (slot, entryNumber) => slots.setAsOnDisk(slot, entryNumber));
+    return slots;
+  }
+
+  /** Reads the entries from `from` up to `end`, in their order. */
+  async #eachEntry(from: number, end: number, enter: (slot: number, entryNumber: number) => void): Promise<void> {
+    for (let start = from; start < end; start += REPLAY_ENTRIES) {
+      const page = await this.readEntries(start, Math.min(start + REPLAY_ENTRIES, end));
       for (let entryNumber = start; entryNumber < page.end; entryNumber++) {
         const { bytes, at } = page.entry(entryNumber)!;
         const keyHash = readEntryKeyHash(bytes, at);
-        if (keyHash >= 0) slots.set(keyHash % this.#layout.hashSlotNum, entryNumber);
+        if (keyHash >= 0) enter(keyHash % this.#layout.hashSlotNum, entryNumber);
       }
     }
   }

@@ -38,8 +38,13 @@ export class SlotTable {
     return this.#view.getInt32(slot * INDEX_SLOT_BYTES);
   }
 
-  set(slot: number, entryNumber: number): void {
+  /** What the disk has in that slot, too. */
+  setAsOnDisk(slot: number, entryNumber: number): void {
     this.#view.setInt32(slot * INDEX_SLOT_BYTES, entryNumber);
+  }
+
+  set(slot: number, entryNumber: number): void {
+    this.setAsOnDisk(slot, entryNumber);
     this.#dirty[Math.floor(slot / CHUNK_SLOTS)] = 1;
   }
 

@@ -4,6 +4,9 @@ import { checkRecord } from './record-checker.js';
 import type { SegmentFiles } from './segment-files.js';
 
 const SCAN_BYTES = 4 * 1024 * 1024;
+/** The first block is small, for most openings find the log at its end; each one is larger than the one before. */
+const FIRST_SCAN_BYTES = 64 * 1024;
+const SCAN_GROWTH = 8;
 
 /** Where and why a scan ended. */
 export interface ScanEnd {
@@ -32,7 +35,7 @@ export async function scanLog(
   onRecord: (bytes: Buffer, at: number, sizeBytes: number, offset: number) => void,
   { untilOffset = Infinity, afterBlock }: ScanLimits = {},
 ): Promise<ScanEnd> {
-  let buffer = Buffer.allocUnsafeSlow(Math.min(SCAN_BYTES, segments.fileSizeBytes));
+  let buffer = Buffer.allocUnsafeSlow(Math.min(FIRST_SCAN_BYTES, segments.fileSizeBytes));
   let view = viewOf(buffer);
   let offset = startOffset;
   while (offset < untilOffset && segments.has(offset)) {
@@ -60,6 +63,11 @@ export async function scanLog(
       break;
     }
     await afterBlock?.(offset);
+    const nextBytes = Math.min(buffer.length * SCAN_GROWTH, SCAN_BYTES, segments.fileSizeBytes);
+    if (nextBytes > buffer.length) {
+      buffer = Buffer.allocUnsafeSlow(nextBytes);
+      view = viewOf(buffer);
+    }
   }
   return { offset, reason: undefined };
 }
