@@ -10,13 +10,26 @@ export class SlowDisk {
     const open = fileSystem.open.bind(fileSystem);
     fileSystem.open = async (path, mode) => {
       const file = await open(path, mode);
+      const { writeAndSync } = file;
       const datasync = file.datasync.bind(file);
-      file.datasync = async () => {
-        if (this.#isHeld) await once(this.#events, 'let go');
-        await datasync();
+      const held = {
+        datasync: async () => {
+          await this.#pass();
+          await datasync();
+        },
+        writeAndSync:
+          writeAndSync &&
+          (async (source: Uint8Array, position: number) => {
+            await this.#pass();
+            return writeAndSync(source, position);
+          }),
       };
-      return file;
+      return Object.assign(file, held);
     };
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#isHeld) await once(this.#events, 'let go');
   }
 
   hold(): void {

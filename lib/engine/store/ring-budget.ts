@@ -1,9 +1,18 @@
-import type { EntryRing } from './entry-ring.js';
-
 /** Entries of all queues together: 12 MiB. */
 const MAX_ENTRIES = 524_288;
 /** Rings that are looked at when one wants to grow: bounds what a message may cost. */
 const RINGS_PER_LOOK = 8;
+
+/** A ring as its budget sees it. */
+export interface BudgetedRing {
+  /** Entries that there is memory for. */
+  readonly capacity: number;
+  /** How many entries all queues had been given when it was used last. */
+  readonly usedAt: number;
+  /** Where it stands among the others; only the budget writes it. */
+  place: number;
+  shrink(capacity: number): void;
+}
 
 /**
  * What the rings of all queues of a store may hold together, so that memory does not grow with the number of queues. It has no timer: when a ring wants
@@ -16,7 +25,7 @@ export class RingBudget {
   added = 0;
   #entries = 0;
   /** Those that hold memory, in no order. */
-  readonly #rings: EntryRing[] = [];
+  readonly #rings: BudgetedRing[] = [];
   /** Whose turn it is. */
   #turn = 0;
 
@@ -38,7 +47,7 @@ export class RingBudget {
   }
 
   /** Whether a ring may grow. Tries to make room for it; a ring that must grow asks for that alone. */
-  grants(asking: EntryRing, capacity: number): boolean {
+  grants(asking: BudgetedRing, capacity: number): boolean {
     const most = this.#maxEntries - (capacity - asking.capacity);
     const fairShare = this.#fairShareOf(asking.capacity === 0 ? this.#rings.length + 1 : this.#rings.length);
     for (let looks = 0; this.#entries > most && looks < RINGS_PER_LOOK; looks++) {
@@ -52,7 +61,7 @@ export class RingBudget {
   }
 
   /** A ring has more or less memory than before. */
-  resized(ring: EntryRing, capacityBefore: number): void {
+  resized(ring: BudgetedRing, capacityBefore: number): void {
     this.#entries += ring.capacity - capacityBefore;
     if (capacityBefore === 0) ring.place = this.#rings.push(ring) - 1;
     else if (ring.capacity === 0) this.#leave(ring);
@@ -62,7 +71,7 @@ export class RingBudget {
     return this.#maxEntries / rings;
   }
 
-  #leave(ring: EntryRing): void {
+  #leave(ring: BudgetedRing): void {
     const last = this.#rings.pop()!;
     if (last !== ring) {
       this.#rings[ring.place] = last;

@@ -365,6 +365,7 @@ describe('An index that is not there, or not ours,', () => {
     const dueMs = harness.clock.now() + 50_000;
     const { handle } = await harness.send('orders', 'a', dueMs);
     await harness.send('orders', 'b', dueMs);
+    await harness.settle();
     harness = await harness.reopened();
     const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
     await log.write(Buffer.from([0xff]), 30);
