@@ -3,7 +3,7 @@ import { Fifo } from './fifo.js';
 import type { WorkGauge } from './work-gauge.js';
 
 /** How long the room keeps the event loop before it lets the app have a turn. */
-const SLICE_MS = 4;
+const SLICE_MS = 1;
 /** Bounds a slice also where the clock stands still. */
 const MAX_STEPS_PER_SLICE = 8192;
 
