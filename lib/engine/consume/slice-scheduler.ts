@@ -41,7 +41,7 @@ export class Slice {
 }
 
 /**
- * Gives all queues and handlers of the room their turns, first come first served, in slices of a few milliseconds of the event loop that
+ * Gives all queues and handlers of the room their turns, first come first served, in slices of a millisecond of the event loop that
  * the app's own work goes on between.
  */
 export class SliceScheduler {

@@ -82,6 +82,8 @@ export class CommitLog {
   readonly #closingListeners = new Set<() => void>();
   /** A group is on its way to the disk. There is never more than one. */
   #groupUnderWay = false;
+  /** Bursts so far: each group waits for the end of one, unless it is cut. */
+  #burst = 0;
   #state: 'open' | 'rolling back' | 'failed' | 'closed' = 'open';
   #failure: unknown;
   #syncTimer: TimerHandle | undefined;
@@ -261,7 +263,10 @@ export class CommitLog {
 
   /** Lets the whole present burst of sends into the next group. */
   #gather(): void {
+    const burst = ++this.#burst;
     this.#environment.clock.defer(() => {
+      // Its group was cut and has got to the disk: the next one waits for its own burst.
+      if (burst !== this.#burst) return;
       this.#pacer.burstEnded(this.#environment.clock.monotonicMs());
       if (this.#groupUnderWay) return;
       if (this.#pending.length > 0) void this.#flushGroup();
