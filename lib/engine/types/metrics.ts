@@ -169,7 +169,7 @@ export const ENGINE_METRICS = defineMetrics({
     type: 'histogram',
     unit: 'milliseconds',
     labels: [],
-    help: 'Time of a sync of the commit log.',
+    help: 'Time of a sync of the commit log; where a group is written and synced in one call (Linux), of that call.',
   },
   rocketmq_storage_flush_messages: {
     type: 'histogram',
