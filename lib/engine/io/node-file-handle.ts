@@ -158,8 +158,11 @@ export class NodeFileHandle implements FileHandle {
         this.#onIdle = resolve;
       });
     }
-    if (this.#syncedFd !== undefined) await closeDescriptor(this.#syncedFd);
-    await closeDescriptor(this.#fd);
+    try {
+      if (this.#syncedFd !== undefined) await closeDescriptor(this.#syncedFd);
+    } finally {
+      await closeDescriptor(this.#fd);
+    }
   }
 }
 

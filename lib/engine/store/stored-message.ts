@@ -205,7 +205,7 @@ export class StoredMessage implements StoredRecord {
 
 /** Address and port, then the offset in the commit log, in upper-case hex (`MessageDecoder.createMessageId`). */
 export function offsetMessageId(storeHost: Uint8Array, physicalOffset: number): string {
-  return hostPrefixOf(storeHost) + hexOffset(physicalOffset);
+  return offsetMessageIds(storeHost)(physicalOffset);
 }
 
 /** Makes the ids of one broker's records. What is the same in one and the next, all but the last two bytes, is kept. */
@@ -226,10 +226,6 @@ export function offsetMessageIds(storeHost: Uint8Array): (physicalOffset: number
 
 function hostPrefixOf(storeHost: Uint8Array): string {
   return Buffer.from(storeHost).toString('hex').toUpperCase();
-}
-
-function hexOffset(physicalOffset: number): string {
-  return physicalOffset.toString(16).toUpperCase().padStart(16, '0');
 }
 
 /** `127.0.0.1:10911`, `[::1]:10911`. */
