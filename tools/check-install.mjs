@@ -10,6 +10,7 @@ import { join } from 'node:path';
 const root = new URL('..', import.meta.url).pathname;
 const work = mkdtempSync(join(tmpdir(), 'rocket-install-'));
 const checks = [];
+const children = new Set();
 
 try {
   const tarball = pack();
@@ -44,6 +45,9 @@ async function check(promise, prove) {
   } catch (error) {
     checks.push(false);
     console.error(`FAIL  ${promise}\n${error.stack}`);
+  } finally {
+    // What a failed check left running would keep this process waiting for it.
+    for (const child of children) child.kill('SIGKILL');
   }
 }
 
@@ -199,7 +203,8 @@ function start(directory, file, { environment = {}, node = { path: process.execP
       for (const each of onOutput) each();
     });
   }
-  const ended = once(child, 'exit');
+  children.add(child);
+  const ended = once(child, 'exit').finally(() => children.delete(child));
   const printed = (text) =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`"${text}" was not printed in 20 s: ${output}`)), 20_000);

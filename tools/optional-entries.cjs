@@ -72,6 +72,8 @@ async function main() {
   await lastValueFrom(client.emit('orders:created', { id: 1 }));
   await lastValueFrom(client.emit('orders:created', 'bad'));
   await engine.whenIdle();
+  // The two went to different queues, between which there is no order.
+  seen.sort(([one], [other]) => Number(one === 'bad') - Number(other === 'bad'));
   assert.deepStrictEqual(seen, [
     [{ id: 1 }, 'created', 1],
     ['bad', 'created', 1],
@@ -92,5 +94,5 @@ async function main() {
 
 main().catch((error) => {
   console.error(error);
-  process.exitCode = 1;
+  process.exit(1); // The app is open, and would keep the process alive.
 });
