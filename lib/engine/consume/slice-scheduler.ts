@@ -2,8 +2,12 @@ import type { Clock } from '../types/index.js';
 import { Fifo } from './fifo.js';
 import type { WorkGauge } from './work-gauge.js';
 
-/** How long the room keeps the event loop before it lets the app have a turn. */
-const SLICE_MS = 1;
+/** How long the room keeps the event loop at least before it lets the app have a turn. */
+const SHORTEST_SLICE_MS = 1;
+/** And at most. */
+const LONGEST_SLICE_MS = 8;
+/** Weight of the app's newest turn. */
+const SHARE_OF_NEWEST = 0.1;
 /** Bounds a slice also where the clock stands still. */
 const MAX_STEPS_PER_SLICE = 8192;
 
@@ -19,14 +23,20 @@ export interface SlicedTask {
 export class Slice {
   readonly #clock: Clock;
   #endMs = 0;
+  /** What a turn of the app takes, on average. */
+  #appMs = 0;
   #steps = MAX_STEPS_PER_SLICE;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  begin(): void {
-    this.#endMs = this.#clock.monotonicMs() + SLICE_MS;
+  /** @param sinceMs when the turn was asked for: what the app has had since then, the slice may have too */
+  begin(sinceMs: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    // One long turn, which a garbage collection may have been, changes little.
+    this.#appMs += (nowMs - sinceMs - this.#appMs) * SHARE_OF_NEWEST;
+    this.#endMs = nowMs + Math.min(Math.max(SHORTEST_SLICE_MS, this.#appMs), LONGEST_SLICE_MS);
     this.#steps = 0;
   }
 
@@ -41,8 +51,8 @@ export class Slice {
 }
 
 /**
- * Gives all queues and handlers of the room their turns, first come first served, in slices of a millisecond of the event loop that
- * the app's own work goes on between.
+ * Gives all queues and handlers of the room their turns, first come first served, in slices of the event loop that the app's own work goes on between. A slice takes a
+ * millisecond; where the app's turns are longer, as while it sends more than there is time for, as long as the app's, or consumption would fall behind for good.
  */
 export class SliceScheduler {
   readonly #clock: Clock;
@@ -53,17 +63,18 @@ export class SliceScheduler {
   /** True from the first task's arrival until the deferred slice that ends with no task left. */
   #active = false;
   #running = false;
+  #askedMs = 0;
 
   constructor(clock: Clock, gauge: WorkGauge) {
     this.#clock = clock;
     this.#gauge = gauge;
     this.#slice = new Slice(clock);
     this.#begin = () => {
-      this.#slice.begin();
+      this.#slice.begin(this.#askedMs);
       try {
         this.#work();
       } finally {
-        if (this.#tasks.size > 0) this.#clock.defer(this.#begin);
+        if (this.#tasks.size > 0) this.#askForTurn();
         else this.#rest();
       }
     };
@@ -77,7 +88,7 @@ export class SliceScheduler {
     if (this.#active) return;
     this.#active = true;
     this.#gauge.enter();
-    this.#clock.defer(this.#begin);
+    this.#askForTurn();
   }
 
   /**
@@ -100,6 +111,11 @@ export class SliceScheduler {
     } finally {
       this.#running = false;
     }
+  }
+
+  #askForTurn(): void {
+    this.#askedMs = this.#clock.monotonicMs();
+    this.#clock.defer(this.#begin);
   }
 
   #rest(): void {

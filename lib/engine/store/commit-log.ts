@@ -27,9 +27,18 @@ export interface QueueNumbers {
   giveBackFrom(offset: number): void;
 }
 
-/** A record that is in the log's memory and on its way to the disk. */
+/**
+ * A record that is in the log's memory and on its way to the disk. It holds of its draft what is derived from records, not the draft: thousands of them wait for one sync, and
+ * what waits is what the garbage collector has to carry over.
+ */
 export interface PendingRecord extends AppendedRecord {
-  readonly draft: RecordDraft;
+  readonly topic: string;
+  readonly queueId: number;
+  readonly sysFlag: number;
+  readonly tags: string | undefined;
+  readonly keys: string | undefined;
+  readonly uniqKey: string | undefined;
+  readonly delayLevel: number;
   readonly numbers: QueueNumbers;
   /** Undefined: the append has ended already (`waitStoreMsgOK` false). */
   readonly waiter: AppendWaiter | undefined;
@@ -223,7 +232,13 @@ export class CommitLog {
       sizeBytes,
       queueOffset: numbers.takeOffset(),
       storeTimestampMs,
-      draft,
+      topic: draft.topic,
+      queueId: draft.queueId,
+      sysFlag: draft.sysFlag,
+      tags: draft.tags,
+      keys: draft.keys,
+      uniqKey: draft.uniqKey,
+      delayLevel: draft.delayLevel,
       numbers,
       waiter: waits ? waiter : undefined,
     };
@@ -386,7 +401,7 @@ export class CommitLog {
     for (const record of lost) {
       if (record.waiter === undefined) {
         this.#environment.logger.error(
-          `A message to topic "${record.draft.topic}" that nobody waited for was lost: ${String(refusal)}`,
+          `A message to topic "${record.topic}" that nobody waited for was lost: ${String(refusal)}`,
         );
       } else record.waiter.onFailed(refusal);
     }

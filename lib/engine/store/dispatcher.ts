@@ -37,20 +37,22 @@ export class Dispatcher {
 
   /** Live records: all queues are filled before anybody is told, so that a listener sees the whole group. */
   dispatch(records: readonly PendingRecord[]): void {
-    for (const { draft, queueOffset, physicalOffset, sizeBytes, storeTimestampMs } of records) {
-      if (this.#keyIndex !== undefined && isIndexed(draft.sysFlag)) {
-        this.#keyIndex.add(draft.topic, draft.uniqKey, draft.keys, physicalOffset, storeTimestampMs);
+    for (const record of records) {
+      const { topic, sysFlag, physicalOffset, storeTimestampMs } = record;
+      if (this.#keyIndex !== undefined && isIndexed(sysFlag)) {
+        this.#keyIndex.add(topic, record.uniqKey, record.keys, physicalOffset, storeTimestampMs);
       }
-      if (!isQueued(draft.sysFlag)) continue;
-      const tagsCode = this.#tagsCodes.of(draft.topic, draft.tags, draft.delayLevel, storeTimestampMs);
-      this.#queues.getOrCreate(draft.topic, draft.queueId).add(queueOffset, physicalOffset, sizeBytes, tagsCode);
+      if (!isQueued(sysFlag)) continue;
+      const tagsCode = this.#tagsCodes.of(topic, record.tags, record.delayLevel, storeTimestampMs);
+      const queue = this.#queues.getOrCreate(topic, record.queueId);
+      queue.add(record.queueOffset, physicalOffset, record.sizeBytes, tagsCode);
     }
     this.#lastStoreTimestampMs = records.at(-1)?.storeTimestampMs ?? this.#lastStoreTimestampMs;
     if (this.#listeners.size === 0) return;
-    for (const { draft, queueOffset } of records) {
-      const listeners = this.#listeners.get(draft.topic);
-      if (listeners === undefined || !isQueued(draft.sysFlag)) continue;
-      for (const listener of listeners) listener(draft.queueId, queueOffset);
+    for (const { topic, queueId, sysFlag, queueOffset } of records) {
+      const listeners = this.#listeners.get(topic);
+      if (listeners === undefined || !isQueued(sysFlag)) continue;
+      for (const listener of listeners) listener(queueId, queueOffset);
     }
   }
 }
