@@ -9,6 +9,7 @@ import { readInt64, writeInt32, writeInt64 } from './record-format.js';
  *       12      8  tagsCode: hash of the tag, sign-extended; in the schedule topic the time of delivery
  */
 export const QUEUE_ENTRY_BYTES = 20;
+export const EntryField = { SIZE: 8, TAGS_CODE: 12 } as const;
 
 /** Size that marks an entry which only fills the room before a queue's first message. */
 export const FILLER_ENTRY_SIZE = 0x7fffffff;
@@ -21,8 +22,8 @@ export function writeQueueEntry(
   tagsCode: number,
 ): void {
   writeInt64(target, physicalOffset, at);
-  writeInt32(target, sizeBytes, at + 8);
-  writeInt64(target, tagsCode, at + 12);
+  writeInt32(target, sizeBytes, at + EntryField.SIZE);
+  writeInt64(target, tagsCode, at + EntryField.TAGS_CODE);
 }
 
 export function readEntryOffset(bytes: Buffer, at: number): number {
@@ -30,9 +31,9 @@ export function readEntryOffset(bytes: Buffer, at: number): number {
 }
 
 export function readEntrySize(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at + 8);
+  return bytes.readInt32BE(at + EntryField.SIZE);
 }
 
 export function readEntryTagsCode(bytes: Buffer, at: number): number {
-  return readInt64(bytes, at + 12);
+  return readInt64(bytes, at + EntryField.TAGS_CODE);
 }

@@ -1,6 +1,7 @@
 import type { FileSystem } from '../types/index.js';
-import { ConsumeQueue } from './consume-queue.js';
+import { ConsumeQueue, type QueueBudgets } from './consume-queue.js';
 import { QUEUE_ENTRY_BYTES, readEntryOffset, readEntrySize } from './consume-queue-format.js';
+import { BlockBudget } from './entry-block.js';
 import type { FilePool } from './file-pool.js';
 import { RingBudget } from './ring-budget.js';
 import { SegmentFiles } from './segment-files.js';
@@ -16,7 +17,7 @@ export class ConsumeQueueSet {
   readonly #fileSizeBytes: number;
   readonly #fileSystem: FileSystem;
   readonly #pool: FilePool;
-  readonly #budget: RingBudget;
+  readonly #budgets: QueueBudgets;
   readonly #topics = new Map<string, (ConsumeQueue | undefined)[]>();
   #hasGap = false;
 
@@ -26,13 +27,13 @@ export class ConsumeQueueSet {
     entriesPerFile: number,
     fileSystem: FileSystem,
     pool: FilePool,
-    budget = new RingBudget(),
+    rings = new RingBudget(),
   ) {
     this.#directory = directory;
     this.#fileSizeBytes = entriesPerFile * QUEUE_ENTRY_BYTES;
     this.#fileSystem = fileSystem;
     this.#pool = pool;
-    this.#budget = budget;
+    this.#budgets = { rings, blocks: new BlockBudget() };
   }
 
   get(topic: string, queueId: number): ConsumeQueue | undefined {
@@ -143,7 +144,7 @@ export class ConsumeQueueSet {
     files: SegmentFiles,
     range: { minIndex: number; maxIndex: number },
   ): ConsumeQueue {
-    return new ConsumeQueue(topic, queueId, files, this.#budget, range);
+    return new ConsumeQueue(topic, queueId, files, this.#budgets, range);
   }
 
   #files(topic: string, queueId: number): SegmentFiles {

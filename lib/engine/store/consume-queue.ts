@@ -1,13 +1,7 @@
 import type { MaybePromise, QueueEntry } from '../types/index.js';
 import type { QueueNumbers } from './commit-log.js';
-import {
-  FILLER_ENTRY_SIZE,
-  QUEUE_ENTRY_BYTES,
-  readEntryOffset,
-  readEntrySize,
-  readEntryTagsCode,
-  writeQueueEntry,
-} from './consume-queue-format.js';
+import { FILLER_ENTRY_SIZE, QUEUE_ENTRY_BYTES, writeQueueEntry } from './consume-queue-format.js';
+import { EntryBlock, type BlockBudget, type BlockHolder, type EntrySource } from './entry-block.js';
 import { EntryRing } from './entry-ring.js';
 import type { RingBudget } from './ring-budget.js';
 import type { SegmentFiles } from './segment-files.js';
@@ -17,6 +11,12 @@ const MAX_HOLE_ENTRIES = 1_000_000;
 /** Most entries of one read from the disk. */
 const READ_ENTRIES = 1024;
 
+/** What the queues of a store may hold in memory together. */
+export interface QueueBudgets {
+  readonly rings: RingBudget;
+  readonly blocks: BlockBudget;
+}
+
 /**
  * The index of one queue: entry n says where in the commit log message n lies. It is derived from the log: what is not on disk at a crash is
  * made again, so its writes are lazy.
@@ -24,11 +24,14 @@ const READ_ENTRIES = 1024;
  * Invariant: `minIndex <= ring.writtenIndex <= maxIndex <= #nextNumber`; entries at or after `ring.writtenIndex`, which are not in the files or not synced there,
  * are in the ring.
  */
-export class ConsumeQueue implements QueueNumbers {
+export class ConsumeQueue implements QueueNumbers, BlockHolder {
   readonly topic: string;
   readonly queueId: number;
   readonly #files: SegmentFiles;
   readonly #ring: EntryRing;
+  readonly #blocks: BlockBudget;
+  /** What was last read of the files. */
+  #block: EntryBlock | undefined;
   #minIndex: number;
   /** Where the queue was made to begin, in the middle of a file perhaps; −1: where its files do. */
   #startIndex = -1;
@@ -40,7 +43,7 @@ export class ConsumeQueue implements QueueNumbers {
     topic: string,
     queueId: number,
     files: SegmentFiles,
-    budget: RingBudget,
+    budgets: QueueBudgets,
     range: { minIndex: number; maxIndex: number },
   ) {
     this.topic = topic;
@@ -48,7 +51,8 @@ export class ConsumeQueue implements QueueNumbers {
     this.#files = files;
     this.#minIndex = range.minIndex;
     this.#nextNumber = range.maxIndex;
-    this.#ring = new EntryRing(range.maxIndex, budget);
+    this.#ring = new EntryRing(range.maxIndex, budgets.rings);
+    this.#blocks = budgets.blocks;
   }
 
   /** First message that can be read. */
@@ -105,33 +109,40 @@ export class ConsumeQueue implements QueueNumbers {
     return { file: this.#files.path(offset), offset: offset % this.#files.fileSizeBytes };
   }
 
-  /** The ring, if it holds the entry: hot readers take the numbers from it without an object per entry. */
-  ringWith(index: number): EntryRing | undefined {
+  /** The entry and those behind it, if that needs no disk. What it returns is good until something else happens. */
+  entriesFrom(index: number): EntrySource | undefined {
     const ring = this.#ring;
-    if (index < ring.firstIndex || index >= ring.endIndex) return undefined;
-    ring.use();
-    return ring;
+    if (index >= ring.firstIndex) {
+      if (index >= ring.endIndex) return undefined;
+      ring.use();
+      return ring;
+    }
+    return this.#block?.holds(index) === true ? this.#block : undefined;
+  }
+
+  /** Reads the entry and some behind it from the disk. @returns false when it is not there (any more) */
+  async load(index: number): Promise<boolean> {
+    if (index < this.#minIndex || index >= this.maxIndex) return false;
+    if (this.entriesFrom(index) !== undefined) return true;
+    const block = await this.#readBlock(index, READ_ENTRIES);
+    if (!block.holds(index)) return false;
+    this.#block = block;
+    this.#blocks.holds(this);
+    return true;
+  }
+
+  /** Only its budget calls this. */
+  dropBlock(): void {
+    this.#block = undefined;
   }
 
   /** At most `count` entries from `index` on; fewer at the end, or where memory and disk meet. */
   entries(index: number, count: number): MaybePromise<readonly QueueEntry[]> {
     const end = Math.min(index + count, this.maxIndex);
     if (index < this.#minIndex || index >= end) return [];
-    if (index < this.#ring.firstIndex) {
-      return this.#readEntries(index, Math.min(end, this.#ring.firstIndex) - index);
-    }
-    const found: QueueEntry[] = [];
-    const ring = this.#ring;
-    ring.use();
-    for (let at = index; at < end; at++) {
-      found.push({
-        queueOffset: at,
-        physicalOffset: ring.physicalOffset(at),
-        sizeBytes: ring.sizeBytes(at),
-        tagsCode: ring.tagsCode(at),
-      });
-    }
-    return found;
+    const source = this.entriesFrom(index);
+    if (source !== undefined) return entriesOf(source, index, end);
+    return this.#readBlock(index, end - index).then((block) => entriesOf(block, index, end));
   }
 
   /**
@@ -167,7 +178,7 @@ export class ConsumeQueue implements QueueNumbers {
   /** Removes all files, and the directory, and gives its memory back. The caller forgets the queue then. */
   async remove(): Promise<void> {
     await this.#files.removeAll();
-    this.#ring.restartAt(this.maxIndex);
+    this.#forget(this.maxIndex);
   }
 
   /** The first message of which `isAtOrAfter` is true, given that it is true for all later ones: a binary search over entries. */
@@ -206,9 +217,16 @@ export class ConsumeQueue implements QueueNumbers {
 
   /** The queue's earlier messages are gone, with the part of the log that held them: it begins at `index`. */
   #startAt(index: number): void {
-    this.#ring.restartAt(index);
+    this.#forget(index);
     this.#minIndex = index;
     this.#startIndex = index;
+  }
+
+  /** Lets go of all memory: the next entry is `nextIndex`. */
+  #forget(nextIndex: number): void {
+    this.#ring.restartAt(nextIndex);
+    this.#block = undefined;
+    this.#blocks.leave(this);
   }
 
   /** A queue that begins in the middle of a file gets entries that say so, as in RocketMQ: zeros would read as its end. */
@@ -219,20 +237,12 @@ export class ConsumeQueue implements QueueNumbers {
     if (bytes.length > 0) await this.#files.write(bytes, fileStart);
   }
 
-  async #readEntries(index: number, count: number): Promise<readonly QueueEntry[]> {
-    const offset = index * QUEUE_ENTRY_BYTES;
-    const bytes = Buffer.allocUnsafe(Math.min(count, READ_ENTRIES) * QUEUE_ENTRY_BYTES);
-    const readBytes = await this.#files.read(bytes, offset);
-    const found: QueueEntry[] = [];
-    for (let at = 0; at + QUEUE_ENTRY_BYTES <= readBytes; at += QUEUE_ENTRY_BYTES) {
-      found.push({
-        queueOffset: index + at / QUEUE_ENTRY_BYTES,
-        physicalOffset: readEntryOffset(bytes, at),
-        sizeBytes: readEntrySize(bytes, at),
-        tagsCode: readEntryTagsCode(bytes, at),
-      });
-    }
-    return found;
+  /** At most `count` entries from `index` on. */
+  async #readBlock(index: number, count: number): Promise<EntryBlock> {
+    const end = Math.min(index + count, index + READ_ENTRIES, this.#ring.firstIndex);
+    const bytes = Buffer.allocUnsafeSlow((end - index) * QUEUE_ENTRY_BYTES);
+    const readBytes = await this.#files.read(bytes, index * QUEUE_ENTRY_BYTES);
+    return new EntryBlock(index, bytes.subarray(0, readBytes));
   }
 
   #encode(start: number, end: number): Buffer {
@@ -250,4 +260,20 @@ export class ConsumeQueue implements QueueNumbers {
 function isAt(entry: QueueEntry, physicalOffset: number): boolean {
   const isLeadingFiller = entry.sizeBytes === FILLER_ENTRY_SIZE && entry.physicalOffset === 0;
   return !isLeadingFiller && entry.physicalOffset >= physicalOffset;
+}
+
+/** The entries from `index` up to `end`, as far as the source has them. */
+function entriesOf(source: EntrySource, index: number, end: number): QueueEntry[] {
+  const found: QueueEntry[] = [];
+  for (let at = index; at < end && source.holds(at); at++) found.push(entryAt(source, at));
+  return found;
+}
+
+export function entryAt(source: EntrySource, index: number): QueueEntry {
+  return {
+    queueOffset: index,
+    physicalOffset: source.physicalOffset(index),
+    sizeBytes: source.sizeBytes(index),
+    tagsCode: source.tagsCode(index),
+  };
 }

@@ -1,3 +1,4 @@
+import type { EntrySource } from './entry-block.js';
 import type { RingBudget } from './ring-budget.js';
 
 /** An entry takes three numbers in a row: offset, size, tagsCode. */
@@ -13,7 +14,8 @@ const NOTHING = new Float64Array(0);
  *
  * Invariant: `firstIndex <= writtenIndex <= endIndex <= firstIndex + capacity`.
  */
-export class EntryRing {
+export class EntryRing implements EntrySource {
+  readonly isOwn = true;
   readonly #budget: RingBudget;
   #numbers = NOTHING;
   #mask = -1;
@@ -58,6 +60,10 @@ export class EntryRing {
     this.usedAt = this.#budget.added;
   }
 
+  holds(index: number): boolean {
+    return index >= this.#firstIndex && index < this.#endIndex;
+  }
+
   physicalOffset(index: number): number {
     return this.#numbers[(index & this.#mask) * NUMBERS_PER_ENTRY]!;
   }
@@ -70,7 +76,6 @@ export class EntryRing {
     return this.#numbers[(index & this.#mask) * NUMBERS_PER_ENTRY + 2]!;
   }
 
-  /** Bytes of the records of at most `count` entries from `index` on. */
   sizeOf(index: number, count: number): number {
     const end = Math.min(index + count, this.#endIndex);
     let sizeBytes = 0;

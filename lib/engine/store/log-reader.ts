@@ -13,18 +13,34 @@ interface Window {
   readonly memory: Buffer;
 }
 
-/** Consumers of a backlog read forward, so one read of this size serves thousands of small records. */
+/** A read that is under way. */
+interface Loading {
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly window: Promise<Window>;
+}
+
+/** One read of this size serves a thousand small records. */
 const WINDOW_BYTES = 256 * 1024;
+/** Where it goes on behind another one, as for the consumers of a backlog: a busy app gets to the next read only now and then. */
+const NEXT_WINDOW_BYTES = 1024 * 1024;
 /** Bounds the memory of reading behind; a few windows serve many queues, because their records lie side by side. */
-const MAX_WINDOWS = 32;
+const MAX_BYTES = 8 * 1024 * 1024;
+/** What stays of each size to be used again. */
+const MAX_SPARES = 4;
 
 /** Reads records that have left the log's memory, in large pieces, and checks each one before anybody sees it. What it gives away is copied. */
 export class LogReader {
   readonly #segments: SegmentFiles;
   /** Youngest first. */
-  #windows: Window[] = [];
-  /** Memory of windows that were let go of. */
-  readonly #spare: Buffer[] = [];
+  readonly #windows: Window[] = [];
+  #bytes = 0;
+  #loading: readonly Loading[] = [];
+  /** Memory of windows that were let go of, by its size. */
+  readonly #spares = new Map<number, Buffer[]>([
+    [WINDOW_BYTES, []],
+    [NEXT_WINDOW_BYTES, []],
+  ]);
 
   constructor(segments: SegmentFiles) {
     this.#segments = segments;
@@ -47,7 +63,11 @@ export class LogReader {
     if (offset + sizeBytes > visibleOffset || !this.#segments.has(offset)) return undefined;
     const known = this.find(offset, sizeBytes, memory);
     if (known !== undefined) return known;
-    const window = await this.#load(offset, sizeBytes, visibleOffset);
+    // Queues whose records lie side by side ask for the same at the same time.
+    const loading = this.#loading.find((each) => offset >= each.startOffset && offset + sizeBytes <= each.endOffset);
+    const window = await (loading?.window ?? this.#load(offset, sizeBytes, visibleOffset));
+    // It may have made room for others by now, and its memory be in use again.
+    if (!this.#windows.includes(window)) return this.read(offset, sizeBytes, visibleOffset, memory);
     return this.#copied(window, offset, sizeBytes, memory);
   }
 
@@ -79,26 +99,43 @@ export class LogReader {
     return offset >= 0 && offset < this.#segments.firstOffset;
   }
 
-  /** Forgets what it holds: the files have been cut. */
-  clear(): void {
-    this.#windows = [];
+  #load(offset: number, sizeBytes: number, visibleOffset: number): Promise<Window> {
+    const restBytes = this.#segments.startOf(offset) + this.#segments.fileSizeBytes - offset;
+    const windowBytes = this.#continues(offset) ? NEXT_WINDOW_BYTES : WINDOW_BYTES;
+    const wantedBytes = Math.min(Math.max(windowBytes, sizeBytes), restBytes, visibleOffset - offset);
+    const window = this.#readWindow(offset, wantedBytes, Math.max(windowBytes, wantedBytes));
+    const loading = { startOffset: offset, endOffset: offset + wantedBytes, window };
+    this.#loading = [...this.#loading, loading];
+    return window.finally(() => {
+      this.#loading = this.#loading.filter((each) => each !== loading);
+    });
   }
 
-  async #load(offset: number, sizeBytes: number, visibleOffset: number): Promise<Window> {
-    const restBytes = this.#segments.startOf(offset) + this.#segments.fileSizeBytes - offset;
-    const wantedBytes = Math.min(Math.max(WINDOW_BYTES, sizeBytes), restBytes, visibleOffset - offset);
-    const window = await this.#readWindow(offset, wantedBytes);
-    this.#windows.unshift(window);
-    const oldest = this.#windows.length > MAX_WINDOWS ? this.#windows.pop() : undefined;
-    if (oldest?.memory.length === WINDOW_BYTES) this.#spare.push(oldest.memory);
+  /** True where a window ends, or a little behind: the records in between are of other queues. */
+  #continues(offset: number): boolean {
+    return this.#windows.some(({ startOffset, bytes }) => {
+      const behindBytes = offset - (startOffset + bytes.length);
+      return behindBytes > -WINDOW_BYTES && behindBytes < WINDOW_BYTES;
+    });
+  }
+
+  async #readWindow(startOffset: number, wantedBytes: number, memoryBytes: number): Promise<Window> {
+    const memory = this.#spares.get(memoryBytes)?.pop() ?? Buffer.allocUnsafeSlow(memoryBytes);
+    const readBytes = await this.#segments.read(memory.subarray(0, wantedBytes), startOffset);
+    const window = { startOffset, memory, bytes: memory.subarray(0, readBytes) };
+    this.#keep(window);
     return window;
   }
 
-  async #readWindow(startOffset: number, wantedBytes: number): Promise<Window> {
-    const spare = wantedBytes <= WINDOW_BYTES ? this.#spare.pop() : undefined;
-    const memory = spare ?? Buffer.allocUnsafeSlow(Math.max(wantedBytes, WINDOW_BYTES));
-    const readBytes = await this.#segments.read(memory.subarray(0, wantedBytes), startOffset);
-    return { startOffset, memory, bytes: memory.subarray(0, readBytes) };
+  #keep(window: Window): void {
+    this.#windows.unshift(window);
+    this.#bytes += window.memory.length;
+    while (this.#bytes > MAX_BYTES && this.#windows.length > 1) {
+      const { memory } = this.#windows.pop()!;
+      this.#bytes -= memory.length;
+      const spares = this.#spares.get(memory.length);
+      if (spares !== undefined && spares.length < MAX_SPARES) spares.push(memory);
+    }
   }
 
   #copied(window: Window, offset: number, sizeBytes: number, memory: RecordMemory): number {

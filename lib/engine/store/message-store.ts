@@ -15,13 +15,14 @@ import type {
   TopicTable,
 } from '../types/index.js';
 import type { CommitLog } from './commit-log.js';
-import type { ConsumeQueue } from './consume-queue.js';
+import { entryAt, type ConsumeQueue } from './consume-queue.js';
 import { FILLER_ENTRY_SIZE } from './consume-queue-format.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
 import type { Dispatcher } from './dispatcher.js';
+import type { EntrySource } from './entry-block.js';
 import type { LogReader } from './log-reader.js';
-import type { LogTail } from './log-tail.js';
+import type { LogBlock, LogTail } from './log-tail.js';
 import { RecordMemory } from './record-memory.js';
 import { MAX_PROPERTIES_BYTES, MAX_RECORD_BYTES, MIN_RECORD_BYTES, RecordField } from './record-format.js';
 import { StoredMessage } from './stored-message.js';
@@ -89,7 +90,11 @@ export class LogMessageStore implements MessageStore {
     if (offset === maxIndex) return emptyBatch('OFFSET_OVERFLOW_ONE', offset, minIndex, maxIndex);
     if (offset > maxIndex) return emptyBatch('OFFSET_OVERFLOW_BADLY', maxIndex, minIndex, maxIndex);
     const gathering = new Gathering(request, minIndex, maxIndex);
-    return this.#gatherFromMemory(queue, gathering) ? gathering.toBatch() : this.#gatherFromDisk(queue, gathering);
+    try {
+      return this.#gather(queue, gathering) ? gathering.toBatch() : this.#gatherFromDisk(queue, gathering);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   entries(topic: string, queueId: number, offset: number, maxCount: number): MaybePromise<readonly QueueEntry[]> {
@@ -117,7 +122,8 @@ export class LogMessageStore implements MessageStore {
     const queue = this.#parts.queues.get(topic, queueId);
     if (queue === undefined) return 0;
     return queue.search(async (entry) => {
-      const record = await this.#readEntry(queue, entry, new RecordMemory());
+      const memory = new RecordMemory();
+      const record = this.#findEntry(queue, entry, memory) ?? (await this.#loadEntry(queue, entry, memory));
       return record !== undefined && record.storeTimestamp >= timestampMs;
     });
   }
@@ -144,29 +150,44 @@ export class LogMessageStore implements MessageStore {
     );
   }
 
-  /** @returns true when the batch is complete, false when it goes on with what only the disk has */
-  #gatherFromMemory(queue: ConsumeQueue, gathering: Gathering): boolean {
+  /** @returns true when the batch is complete, false when the disk has to be asked for what comes next */
+  #gather(queue: ConsumeQueue, gathering: Gathering): boolean {
     while (gathering.wantsMore()) {
       const index = gathering.nextOffset;
-      const ring = queue.ringWith(index);
-      if (ring === undefined) return false;
-      if (gathering.skips(ring.tagsCode(index))) continue;
-      const physicalOffset = ring.physicalOffset(index);
-      const sizeBytes = ring.sizeBytes(index);
+      const entries = queue.entriesFrom(index);
+      if (entries === undefined) return false;
+      if (gathering.skips(entries.tagsCode(index))) continue;
+      const sizeBytes = entries.sizeBytes(index);
       if (sizeBytes === FILLER_ENTRY_SIZE) {
         gathering.skipRemoved();
         continue;
       }
       if (!gathering.hasRoomFor(sizeBytes)) return true;
-      const block = this.#parts.tail.find(physicalOffset);
-      if (block === undefined) return false;
-      const at = physicalOffset - block.startOffset;
-      // What the selector does not want need not be copied.
-      if (gathering.looksAtMessages && !gathering.accepts(this.#message(block.bytes, at, queue.topic))) continue;
-      gathering.memory ??= new RecordMemory(gathering.expectedBytes((count) => ring.sizeOf(index, count)));
-      const copyAt = gathering.memory.put(block.bytes, at, sizeBytes);
-      gathering.take(this.#message(gathering.memory.bytes, copyAt, queue.topic), sizeBytes);
+      const block = entries.isOwn ? this.#parts.tail.find(entries.physicalOffset(index)) : undefined;
+      if (block !== undefined) this.#takeFromTail(queue, gathering, entries, block);
+      else if (!this.#takeChecked(queue, gathering, entries)) return false;
     }
+    return true;
+  }
+
+  /** This process has written both the entry and the record, so they are right. */
+  #takeFromTail(queue: ConsumeQueue, gathering: Gathering, entries: EntrySource, block: LogBlock): void {
+    const index = gathering.nextOffset;
+    const at = entries.physicalOffset(index) - block.startOffset;
+    // What the selector does not want need not be copied.
+    if (gathering.looksAtMessages && !gathering.accepts(this.#message(block.bytes, at, queue.topic))) return;
+    const sizeBytes = entries.sizeBytes(index);
+    const memory = gathering.memoryFor(entries);
+    const copyAt = memory.put(block.bytes, at, sizeBytes);
+    gathering.take(this.#message(memory.bytes, copyAt, queue.topic), sizeBytes);
+  }
+
+  /** @returns false when the record has to be read from the disk */
+  #takeChecked(queue: ConsumeQueue, gathering: Gathering, entries: EntrySource): boolean {
+    const entry = entryAt(entries, gathering.nextOffset);
+    const record = this.#findEntry(queue, entry, gathering.memoryFor(entries));
+    if (record === undefined) return false;
+    if (gathering.accepts(record)) gathering.take(record, entry.sizeBytes);
     return true;
   }
 
@@ -174,44 +195,39 @@ export class LogMessageStore implements MessageStore {
     return new StoredMessage(bytes, at, this.#parts.brokerName, knownTopic);
   }
 
+  /** Most records lie in what is read for the first one, so that the disk is asked seldom. */
   async #gatherFromDisk(queue: ConsumeQueue, gathering: Gathering): Promise<PullBatch> {
-    while (gathering.wantsMore()) {
-      const entries = await queue.entries(gathering.nextOffset, gathering.rest());
-      if (entries.length === 0) break;
-      for (const entry of entries) {
-        if (!gathering.wantsMore()) break;
-        if (gathering.skips(entry.tagsCode)) continue;
-        if (entry.sizeBytes === FILLER_ENTRY_SIZE) {
-          gathering.skipRemoved();
-          continue;
-        }
-        if (!gathering.hasRoomFor(entry.sizeBytes)) return gathering.toBatch();
-        gathering.memory ??= new RecordMemory(gathering.expectedBytes((count) => sizeOf(entries, count)));
-        const answer = this.#readEntry(queue, entry, gathering.memory);
-        // Most records lie in what was read for the one before.
-        const record = answer instanceof Promise ? await answer : answer;
-        if (record === undefined) gathering.skipRemoved();
-        else if (gathering.accepts(record)) gathering.take(record, entry.sizeBytes);
-      }
-    }
+    do {
+      const entries = queue.entriesFrom(gathering.nextOffset);
+      if (entries !== undefined) await this.#takeFromDisk(queue, gathering, entries);
+      else if (!(await queue.load(gathering.nextOffset))) break;
+    } while (!this.#gather(queue, gathering));
     return gathering.toBatch();
   }
 
+  async #takeFromDisk(queue: ConsumeQueue, gathering: Gathering, entries: EntrySource): Promise<void> {
+    const entry = entryAt(entries, gathering.nextOffset);
+    const record = await this.#loadEntry(queue, entry, gathering.memoryFor(entries));
+    if (record === undefined) gathering.skipRemoved();
+    else if (gathering.accepts(record)) gathering.take(record, entry.sizeBytes);
+  }
+
   /**
-   * The message that an entry of a queue leads to; undefined when retention has removed it. Without a promise when that needs no disk.
+   * The message that an entry of a queue leads to; undefined when it has to be read from the disk.
    *
    * @throws StoreCorruptError the record or the entry is damaged. An entry has no checksum: what it leads to must be of this queue, or nobody may see it.
    */
-  #readEntry(queue: ConsumeQueue, entry: QueueEntry, memory: RecordMemory): MaybePromise<StoredMessage | undefined> {
+  #findEntry(queue: ConsumeQueue, entry: QueueEntry, memory: RecordMemory): StoredMessage | undefined {
     let at: number | undefined;
     try {
       at = this.#findRecord(entry.physicalOffset, entry.sizeBytes, memory);
     } catch (error) {
       throw blamedOn(queue, entry, error);
     }
-    return at === undefined ? this.#loadEntry(queue, entry, memory) : this.#checked(queue, entry, memory, at);
+    return at === undefined ? undefined : this.#checked(queue, entry, memory, at);
   }
 
+  /** The same from the disk; undefined when retention has removed it. */
   async #loadEntry(queue: ConsumeQueue, entry: QueueEntry, memory: RecordMemory): Promise<StoredMessage | undefined> {
     let at: number | undefined;
     try {
@@ -266,7 +282,7 @@ export class LogMessageStore implements MessageStore {
 class Gathering {
   nextOffset: number;
   /** Of its messages, once there is one. */
-  memory: RecordMemory | undefined;
+  #memory: RecordMemory | undefined;
   readonly #request: PullRequest;
   readonly #minIndex: number;
   readonly #maxIndex: number;
@@ -287,10 +303,6 @@ class Gathering {
     return this.nextOffset < this.#endOffset && this.#messages.length < this.#request.maxCount;
   }
 
-  rest(): number {
-    return this.#endOffset - this.nextOffset;
-  }
-
   skips(tagsCode: number): boolean {
     if (this.#request.acceptsTagsCode === undefined || this.#request.acceptsTagsCode(tagsCode)) return false;
     this.nextOffset++;
@@ -302,11 +314,10 @@ class Gathering {
     return this.#messages.length === 0 || this.#bytes + sizeBytes <= this.#request.maxBytes;
   }
 
-  /** Bytes of all messages that the answer will have; 0 where a selector decides that. @param bytesOf so many records from here on */
-  expectedBytes(bytesOf: (count: number) => number): number {
-    const { acceptsTagsCode, accepts, maxCount, maxBytes } = this.#request;
-    if (acceptsTagsCode !== undefined || accepts !== undefined) return 0;
-    return Math.min(bytesOf(Math.min(this.rest(), maxCount)), maxBytes);
+  /** What the next message is copied into. @param entries hold its entry */
+  memoryFor(entries: EntrySource): RecordMemory {
+    this.#memory ??= new RecordMemory(this.#expectedBytes(entries));
+    return this.#memory;
   }
 
   /** The selector has to see messages, and not only their entries. */
@@ -330,6 +341,14 @@ class Gathering {
   skipRemoved(): void {
     this.nextOffset++;
     this.#removed = true;
+  }
+
+  /** Bytes of all messages that the answer will have; 0 where a selector decides that. */
+  #expectedBytes(entries: EntrySource): number {
+    const { acceptsTagsCode, accepts, maxCount, maxBytes } = this.#request;
+    if (acceptsTagsCode !== undefined || accepts !== undefined) return 0;
+    const count = Math.min(this.#endOffset - this.nextOffset, maxCount);
+    return Math.min(entries.sizeOf(this.nextOffset, count), maxBytes);
   }
 
   toBatch(): PullBatch {
@@ -362,13 +381,6 @@ function tooLargeError(draft: RecordDraft): MessageTooLargeError | undefined {
   const limitBytes = MAX_RECORD_BYTES - MAX_PROPERTIES_BYTES - MIN_RECORD_BYTES - 512;
   if (draft.body.length <= limitBytes) return undefined;
   return new MessageTooLargeError({ field: 'body', sizeBytes: draft.body.length, limitBytes });
-}
-
-/** Bytes of the records of the first `count` entries. */
-function sizeOf(entries: readonly QueueEntry[], count: number): number {
-  let sizeBytes = 0;
-  for (const entry of entries.slice(0, count)) sizeBytes += entry.sizeBytes;
-  return sizeBytes;
 }
 
 /** Either of the two may be the damaged one: the record, or the entry that leads there. */

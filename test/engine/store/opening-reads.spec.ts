@@ -1,29 +1,7 @@
-import { ManualClock, MemoryFileSystem } from '../../../lib/engine/io/index.js';
+import { ManualClock } from '../../../lib/engine/io/index.js';
 import { formatProperties } from '../../../lib/engine/store/index.js';
-import type { FileHandle } from '../../../lib/engine/types/index.js';
+import { CountingFileSystem } from '../../support/counting-file-system.js';
 import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
-
-/** Counts what is read of its files, and how often the name of a directory is synced. */
-class CountingFileSystem extends MemoryFileSystem {
-  readBytes = 0;
-  readonly syncedDirectories: string[] = [];
-
-  override async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
-    const file = await super.open(path, mode);
-    const read = file.read.bind(file);
-    file.read = async (target, position) => {
-      const readBytes = await read(target, position);
-      this.readBytes += readBytes;
-      return readBytes;
-    };
-    return file;
-  }
-
-  override async syncDirectory(path: string): Promise<void> {
-    this.syncedDirectories.push(path);
-    await super.syncDirectory(path);
-  }
-}
 
 /** Files of the sizes that an app has that sets none: a log file of 1 GiB, an index file of 400 MB. */
 const DEFAULT_FILES = {
