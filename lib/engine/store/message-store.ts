@@ -93,7 +93,7 @@ export class LogMessageStore implements MessageStore {
     try {
       return this.#gather(queue, gathering) ? gathering.toBatch() : this.#gatherFromDisk(queue, gathering);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

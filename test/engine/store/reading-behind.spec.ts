@@ -63,7 +63,7 @@ describe('a backlog that has left the memory', () => {
   });
 
   it('is read once for those that ask at the same time', async () => {
-    const batches = await Promise.all(Array.from({ length: 10 }, () => pull(0, 0, 100)));
+    const batches = await Promise.all(Array.from({ length: 10 }, async () => pull(0, 0, 100)));
     for (const { messages } of batches) expect(messages).toHaveLength(100);
     expect(fileSystem.reads.filter((path) => path.includes('/commitlog/'))).toHaveLength(1);
   });
