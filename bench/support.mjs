@@ -59,15 +59,23 @@ export async function keepInFlight(inFlight, total, send) {
  * @returns calls a second that were really started
  */
 export async function sendAtRate(ratePerSecond, total, send) {
-  const pending = [];
+  let started = 0;
+  let ended = 0;
+  let onEnd;
+  let onFailed;
+  // Not a promise of each call, kept until the end: the garbage collector would carry all of them along.
+  const allEnded = new Promise((resolve, reject) => {
+    onEnd = () => ++ended === total && resolve();
+    onFailed = reject;
+  });
   const startedMs = performance.now();
-  while (pending.length < total) {
+  while (started < total) {
     const due = Math.min(total, Math.floor(((performance.now() - startedMs) * ratePerSecond) / 1000));
-    while (pending.length < due) pending.push(send(pending.length));
+    while (started < due) send(started++).then(onEnd, onFailed);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   const rate = (total * 1000) / (performance.now() - startedMs);
-  await Promise.all(pending);
+  await allEnded;
   return rate;
 }
 
