@@ -4,8 +4,8 @@ import type { WorkGauge } from './work-gauge.js';
 
 /** How long the room keeps the event loop at least before it lets the app have a turn. */
 const SHORTEST_SLICE_MS = 1;
-/** And at most. */
-const LONGEST_SLICE_MS = 8;
+/** A turn of the app that takes longer counts as one of this length. So a slice takes 8 ms at most. */
+const LONGEST_APP_MS = 16;
 /** Weight of the app's newest turn. */
 const SHARE_OF_NEWEST = 0.1;
 /** Bounds a slice also where the clock stands still. */
@@ -31,12 +31,12 @@ export class Slice {
     this.#clock = clock;
   }
 
-  /** @param sinceMs when the turn was asked for: what the app has had since then, the slice may have too */
+  /** @param sinceMs when the room worked last, or asked for the turn: what came since then was the app's */
   begin(sinceMs: number): void {
     const nowMs = this.#clock.monotonicMs();
     // One long turn, which a garbage collection may have been, changes little.
-    this.#appMs += (nowMs - sinceMs - this.#appMs) * SHARE_OF_NEWEST;
-    this.#endMs = nowMs + Math.min(Math.max(SHORTEST_SLICE_MS, this.#appMs), LONGEST_SLICE_MS);
+    this.#appMs += (Math.min(nowMs - sinceMs, LONGEST_APP_MS) - this.#appMs) * SHARE_OF_NEWEST;
+    this.#endMs = nowMs + Math.max(SHORTEST_SLICE_MS, this.#appMs / 2);
     this.#steps = 0;
   }
 
@@ -52,7 +52,8 @@ export class Slice {
 
 /**
  * Gives all queues and handlers of the room their turns, first come first served, in slices of the event loop that the app's own work goes on between. A slice takes a
- * millisecond; where the app's turns are longer, as while it sends more than there is time for, as long as the app's, or consumption would fall behind for good.
+ * millisecond; where the app's turns are longer, as while it sends more than there is time for, half as long as they are, or consumption would fall behind for good. Not as long: to
+ * two rooms in one process, each is a part of the other's app.
  */
 export class SliceScheduler {
   readonly #clock: Clock;
@@ -63,6 +64,7 @@ export class SliceScheduler {
   /** True from the first task's arrival until the deferred slice that ends with no task left. */
   #active = false;
   #running = false;
+  /** When a turn was asked for, or the room worked after that. */
   #askedMs = 0;
 
   constructor(clock: Clock, gauge: WorkGauge) {
@@ -96,7 +98,10 @@ export class SliceScheduler {
    * of the event loop would cost more than most handlers do.
    */
   resume(): void {
-    if (!this.#running && this.#tasks.size > 0 && !this.#slice.isOver()) this.#work();
+    if (this.#running || this.#tasks.size === 0 || this.#slice.isOver()) return;
+    this.#work();
+    // A turn has been asked for; what was done meanwhile was not done by the app.
+    this.#askedMs = this.#clock.monotonicMs();
   }
 
   #work(): void {

@@ -28,7 +28,7 @@ export interface QueueNumbers {
 }
 
 /**
- * A record that is in the log's memory and on its way to the disk. It holds of its draft what is derived from records, not the draft: thousands of them wait for one sync, and
+ * A record that is in the log's memory and on its way to the disk. It holds what the dispatcher needs of its draft, and not the draft: thousands of them wait for one sync, and
  * what waits is what the garbage collector has to carry over.
  */
 export interface PendingRecord extends AppendedRecord {

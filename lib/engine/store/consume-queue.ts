@@ -32,6 +32,8 @@ export class ConsumeQueue implements QueueNumbers, BlockHolder {
   readonly #blocks: BlockBudget;
   /** What was last read of the files. */
   #block: EntryBlock | undefined;
+  /** How often everything in memory was let go of: what is being read then is of no use. */
+  #beginnings = 0;
   #minIndex: number;
   /** Where the queue was made to begin, in the middle of a file perhaps; −1: where its files do. */
   #startIndex = -1;
@@ -124,10 +126,11 @@ export class ConsumeQueue implements QueueNumbers, BlockHolder {
   async load(index: number): Promise<boolean> {
     if (index < this.#minIndex || index >= this.maxIndex) return false;
     if (this.entriesFrom(index) !== undefined) return true;
+    const beginnings = this.#beginnings;
     const block = await this.#readBlock(index, READ_ENTRIES);
-    if (!block.holds(index)) return false;
+    if (!block.holds(index) || beginnings !== this.#beginnings) return false;
     this.#block = block;
-    this.#blocks.holds(this);
+    this.#blocks.taken(this);
     return true;
   }
 
@@ -136,7 +139,7 @@ export class ConsumeQueue implements QueueNumbers, BlockHolder {
     this.#block = undefined;
   }
 
-  /** At most `count` entries from `index` on; fewer at the end, or where memory and disk meet. */
+  /** At most `count` entries from `index` on; fewer at the end, and where one place that they are in ends. */
   entries(index: number, count: number): MaybePromise<readonly QueueEntry[]> {
     const end = Math.min(index + count, this.maxIndex);
     if (index < this.#minIndex || index >= end) return [];
@@ -225,6 +228,7 @@ export class ConsumeQueue implements QueueNumbers, BlockHolder {
   /** Lets go of all memory: the next entry is `nextIndex`. */
   #forget(nextIndex: number): void {
     this.#ring.restartAt(nextIndex);
+    this.#beginnings++;
     this.#block = undefined;
     this.#blocks.leave(this);
   }

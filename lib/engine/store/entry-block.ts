@@ -67,8 +67,8 @@ export interface BlockHolder {
 export class BlockBudget {
   readonly #holders = new Set<BlockHolder>();
 
-  /** The holder has a block from now on, or a new one. */
-  holds(holder: BlockHolder): void {
+  /** The holder has taken a block, or another one. */
+  taken(holder: BlockHolder): void {
     this.#holders.delete(holder);
     this.#holders.add(holder);
     if (this.#holders.size <= MAX_BLOCKS) return;

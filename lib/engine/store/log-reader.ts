@@ -7,6 +7,8 @@ import type { SegmentFiles } from './segment-files.js';
 /** A stretch of the log that was read from the disk. */
 interface Window {
   readonly startOffset: number;
+  /** When it was used last, by the count of uses. */
+  usedAt: number;
   /** What was read. */
   readonly bytes: Buffer;
   /** What it was read into. */
@@ -24,8 +26,11 @@ interface Loading {
 const WINDOW_BYTES = 256 * 1024;
 /** Where it goes on behind another one, as for the consumers of a backlog: a busy app gets to the next read only now and then. */
 const NEXT_WINDOW_BYTES = 1024 * 1024;
-/** Bounds the memory of reading behind; a few windows serve many queues, because their records lie side by side. */
-const MAX_BYTES = 8 * 1024 * 1024;
+/**
+ * Most that windows hold, beside those that are being read and a few spare ones. A few windows serve many queues, because their records lie side by side; of groups that read far
+ * from each other each needs its own.
+ */
+const MAX_BYTES = 16 * 1024 * 1024;
 /** What stays of each size to be used again. */
 const MAX_SPARES = 4;
 
@@ -35,6 +40,7 @@ export class LogReader {
   /** Youngest first. */
   readonly #windows: Window[] = [];
   #bytes = 0;
+  #uses = 0;
   #loading: readonly Loading[] = [];
   /** Memory of windows that were let go of, by its size. */
   readonly #spares = new Map<number, Buffer[]>([
@@ -63,9 +69,7 @@ export class LogReader {
     if (offset + sizeBytes > visibleOffset || !this.#segments.has(offset)) return undefined;
     const known = this.find(offset, sizeBytes, memory);
     if (known !== undefined) return known;
-    // Queues whose records lie side by side ask for the same at the same time.
-    const loading = this.#loading.find((each) => offset >= each.startOffset && offset + sizeBytes <= each.endOffset);
-    const window = await (loading?.window ?? this.#load(offset, sizeBytes, visibleOffset));
+    const window = await this.#windowFor(offset, sizeBytes, visibleOffset);
     // It may have made room for others by now, and its memory be in use again.
     if (!this.#windows.includes(window)) return this.read(offset, sizeBytes, visibleOffset, memory);
     return this.#copied(window, offset, sizeBytes, memory);
@@ -75,7 +79,9 @@ export class LogReader {
   find(offset: number, sizeBytes: number, memory: RecordMemory): number | undefined {
     for (const window of this.#windows) {
       const at = offset - window.startOffset;
-      if (at >= 0 && at + sizeBytes <= window.bytes.length) return this.#copied(window, offset, sizeBytes, memory);
+      if (at < 0 || at + sizeBytes > window.bytes.length) continue;
+      window.usedAt = ++this.#uses;
+      return this.#copied(window, offset, sizeBytes, memory);
     }
     return undefined;
   }
@@ -99,30 +105,44 @@ export class LogReader {
     return offset >= 0 && offset < this.#segments.firstOffset;
   }
 
+  /** Queues whose records lie side by side ask for the same at the same time, and share a read. */
+  async #windowFor(offset: number, sizeBytes: number, visibleOffset: number): Promise<Window> {
+    const loading = this.#loading.find((each) => offset >= each.startOffset && offset + sizeBytes <= each.endOffset);
+    try {
+      return await (loading?.window ?? this.#load(offset, sizeBytes, visibleOffset));
+    } catch {
+      // What can not be read may be another record, which is no reason to withhold this one.
+      return this.#readWindow(offset, sizeBytes);
+    }
+  }
+
   #load(offset: number, sizeBytes: number, visibleOffset: number): Promise<Window> {
-    const restBytes = this.#segments.startOf(offset) + this.#segments.fileSizeBytes - offset;
-    const windowBytes = this.#continues(offset) ? NEXT_WINDOW_BYTES : WINDOW_BYTES;
-    const wantedBytes = Math.min(Math.max(windowBytes, sizeBytes), restBytes, visibleOffset - offset);
-    const window = this.#readWindow(offset, wantedBytes, Math.max(windowBytes, wantedBytes));
-    const loading = { startOffset: offset, endOffset: offset + wantedBytes, window };
+    const endOfBefore = this.#endBefore(offset);
+    // From where the other one ends, so that those who come to that place one after the other share this one.
+    const startOffset = endOfBefore ?? offset;
+    const windowBytes = endOfBefore === undefined ? WINDOW_BYTES : NEXT_WINDOW_BYTES;
+    const endOfFile = this.#segments.startOf(offset) + this.#segments.fileSizeBytes;
+    const endOffset = Math.min(Math.max(startOffset + windowBytes, offset + sizeBytes), endOfFile, visibleOffset);
+    const window = this.#readWindow(startOffset, endOffset - startOffset);
+    const loading = { startOffset, endOffset, window };
     this.#loading = [...this.#loading, loading];
     return window.finally(() => {
       this.#loading = this.#loading.filter((each) => each !== loading);
     });
   }
 
-  /** True where a window ends, or a little behind: the records in between are of other queues. */
-  #continues(offset: number): boolean {
-    return this.#windows.some(({ startOffset, bytes }) => {
-      const behindBytes = offset - (startOffset + bytes.length);
-      return behindBytes > -WINDOW_BYTES && behindBytes < WINDOW_BYTES;
-    });
+  /** Where a window ends that the offset goes on behind: the records in between are of other queues. Undefined: there is none, or it is in another file. */
+  #endBefore(offset: number): number | undefined {
+    const ends = this.#windows.map(({ startOffset, bytes }) => startOffset + bytes.length);
+    const isBefore = (end: number): boolean => end <= offset && offset - end < WINDOW_BYTES;
+    return ends.find((end) => isBefore(end) && this.#segments.startOf(end) === this.#segments.startOf(offset));
   }
 
-  async #readWindow(startOffset: number, wantedBytes: number, memoryBytes: number): Promise<Window> {
+  async #readWindow(startOffset: number, wantedBytes: number): Promise<Window> {
+    const memoryBytes = wantedBytes <= WINDOW_BYTES ? WINDOW_BYTES : Math.max(wantedBytes, NEXT_WINDOW_BYTES);
     const memory = this.#spares.get(memoryBytes)?.pop() ?? Buffer.allocUnsafeSlow(memoryBytes);
     const readBytes = await this.#segments.read(memory.subarray(0, wantedBytes), startOffset);
-    const window = { startOffset, memory, bytes: memory.subarray(0, readBytes) };
+    const window = { startOffset, usedAt: ++this.#uses, memory, bytes: memory.subarray(0, readBytes) };
     this.#keep(window);
     return window;
   }
@@ -130,12 +150,15 @@ export class LogReader {
   #keep(window: Window): void {
     this.#windows.unshift(window);
     this.#bytes += window.memory.length;
-    while (this.#bytes > MAX_BYTES && this.#windows.length > 1) {
-      const { memory } = this.#windows.pop()!;
-      this.#bytes -= memory.length;
-      const spares = this.#spares.get(memory.length);
-      if (spares !== undefined && spares.length < MAX_SPARES) spares.push(memory);
-    }
+    while (this.#bytes > MAX_BYTES && this.#windows.length > 1) this.#dropIdlest();
+  }
+
+  #dropIdlest(): void {
+    const idlest = this.#windows.reduce((one, other) => (other.usedAt < one.usedAt ? other : one));
+    this.#windows.splice(this.#windows.indexOf(idlest), 1);
+    this.#bytes -= idlest.memory.length;
+    const spares = this.#spares.get(idlest.memory.length);
+    if (spares !== undefined && spares.length < MAX_SPARES) spares.push(idlest.memory);
   }
 
   #copied(window: Window, offset: number, sizeBytes: number, memory: RecordMemory): number {

@@ -122,6 +122,8 @@ export class LogMessageStore implements MessageStore {
     const queue = this.#parts.queues.get(topic, queueId);
     if (queue === undefined) return 0;
     return queue.search(async (entry) => {
+      // It stands for a message that is not there; those that follow decide.
+      if (entry.sizeBytes === FILLER_ENTRY_SIZE) return false;
       const memory = new RecordMemory();
       const record = this.#findEntry(queue, entry, memory) ?? (await this.#loadEntry(queue, entry, memory));
       return record !== undefined && record.storeTimestamp >= timestampMs;
@@ -281,7 +283,7 @@ export class LogMessageStore implements MessageStore {
 /** A pull on its way: where it is, what it has, and whether it is to go on. */
 class Gathering {
   nextOffset: number;
-  /** Of its messages, once there is one. */
+  /** Of its messages, from the first that is looked at. */
   #memory: RecordMemory | undefined;
   readonly #request: PullRequest;
   readonly #minIndex: number;

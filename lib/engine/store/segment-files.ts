@@ -141,10 +141,12 @@ export class SegmentFiles {
 
   /**
    * Makes everything from `offset` on zero: later files are removed, the one that holds it is cut and given back its size. The one that is cut must be the last
-   * on the disk, too, for {@link load} to understand what a crash in between leaves; so those count that were never finished.
+   * on the disk, too, for {@link load} to understand what a crash in between leaves; so those count that were never finished. The last file goes first: when one can not be
+   * removed, those that are left follow each other.
    */
   async clearFrom(offset: number): Promise<void> {
-    for (const start of await this.#listStarts()) {
+    const starts = (await this.#listStarts()).toSorted((one, other) => other - one);
+    for (const start of starts) {
       if (start >= offset && start !== this.startOf(offset)) await this.#remove(start);
     }
     if (this.has(offset)) {

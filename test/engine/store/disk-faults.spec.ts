@@ -96,6 +96,23 @@ describe('a store on a disk that fails', () => {
     expect(await reopen()).toEqual(['before', 'after']);
   });
 
+  it('has no hole in the log when a file that was begun for a failed write can not be removed', async () => {
+    await open();
+    await store.messages.append(testDraft('before'));
+    const thirdFile = '32768';
+    files.hook = (operation, path) => {
+      if (operation === 'write' && path.endsWith(thirdFile)) throw diskError('EIO');
+    };
+    files.failNext({ operation: 'remove', pathPart: thirdFile, code: 'EIO' });
+    const sends = ['a', 'b', 'c', 'd', 'e'].map((letter) => store.messages.append(testDraft(large(letter))));
+    const ends = await Promise.allSettled(sends);
+    expect(ends.every(({ status }) => status === 'rejected')).toBe(true);
+    files.hook = () => undefined;
+    expect((await reopen())[0]).toBe('before');
+    await store.messages.append(testDraft('after'));
+    expect((await bodiesOf(store)).at(-1)).toBe('after');
+  });
+
   it.each(['process', 'power'] as const)(
     'refuses all sends after a failed sync, says what to do, and loses nothing that was acknowledged (%s)',
     async (crash) => {
