@@ -10,7 +10,7 @@ import { join } from 'node:path';
 const root = new URL('..', import.meta.url).pathname;
 const work = mkdtempSync(join(tmpdir(), 'rocket-install-'));
 const checks = [];
-const children = new Set();
+const running = new Map();
 
 try {
   const tarball = pack();
@@ -47,7 +47,8 @@ async function check(promise, prove) {
     console.error(`FAIL  ${promise}\n${error.stack}`);
   } finally {
     // What a failed check left running would keep this process waiting for it.
-    for (const child of children) child.kill('SIGKILL');
+    for (const child of running.keys()) child.kill('SIGKILL');
+    await Promise.allSettled(running.values());
   }
 }
 
@@ -203,8 +204,8 @@ function start(directory, file, { environment = {}, node = { path: process.execP
       for (const each of onOutput) each();
     });
   }
-  children.add(child);
-  const ended = once(child, 'exit').finally(() => children.delete(child));
+  const ended = once(child, 'exit').finally(() => running.delete(child));
+  running.set(child, ended);
   const printed = (text) =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`"${text}" was not printed in 20 s: ${output}`)), 20_000);

@@ -332,6 +332,9 @@ describe('nestjs-rocket store', () => {
       expect((await cli.store('repair', path, '--yes', '--skip-corrupt')).code).toBe(0);
       expect((await cli.store('verify', path)).stdout).toContain('no fault');
       const store = await openHere();
+      // What is missing is passed over when a place is looked for by time.
+      expect(await store.messages.offsetByTime('test-topic', 0, 0)).toBe(0);
+      expect(await store.messages.offsetByTime('test-topic', 0, Number.MAX_SAFE_INTEGER)).toBe(100);
       const bodies = await bodiesOf(store, 'test-topic', 0);
       expect(bodies.length).toBeGreaterThan(80);
       expect(store.messages.queueRange('test-topic', 0)).toEqual({ minOffset: 0, maxOffset: 100 });

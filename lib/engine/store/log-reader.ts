@@ -24,6 +24,8 @@ interface Loading {
 
 /** One read of this size serves a thousand small records. */
 const WINDOW_BYTES = 256 * 1024;
+/** How much of a window the next one has again: most records that begin in the one and end in the other. */
+const OVERLAP_BYTES = 4096;
 /** Where it goes on behind another one, as for the consumers of a backlog: a busy app gets to the next read only now and then. */
 const NEXT_WINDOW_BYTES = 1024 * 1024;
 /**
@@ -117,11 +119,13 @@ export class LogReader {
   }
 
   #load(offset: number, sizeBytes: number, visibleOffset: number): Promise<Window> {
-    const endOfBefore = this.#endBefore(offset);
+    const startOfFile = this.#segments.startOf(offset);
+    const endOfFile = startOfFile + this.#segments.fileSizeBytes;
+    const before = this.#windows.find((window) => isContinued(window, offset));
     // From where the other one ends, so that those who come to that place one after the other share this one.
-    const startOffset = endOfBefore ?? offset;
-    const windowBytes = endOfBefore === undefined ? WINDOW_BYTES : NEXT_WINDOW_BYTES;
-    const endOfFile = this.#segments.startOf(offset) + this.#segments.fileSizeBytes;
+    const startOffset =
+      before === undefined ? offset : Math.max(startOfFile, Math.min(offset, endOf(before) - OVERLAP_BYTES));
+    const windowBytes = before === undefined ? WINDOW_BYTES : NEXT_WINDOW_BYTES;
     const endOffset = Math.min(Math.max(startOffset + windowBytes, offset + sizeBytes), endOfFile, visibleOffset);
     const window = this.#readWindow(startOffset, endOffset - startOffset);
     const loading = { startOffset, endOffset, window };
@@ -129,13 +133,6 @@ export class LogReader {
     return window.finally(() => {
       this.#loading = this.#loading.filter((each) => each !== loading);
     });
-  }
-
-  /** Where a window ends that the offset goes on behind: the records in between are of other queues. Undefined: there is none, or it is in another file. */
-  #endBefore(offset: number): number | undefined {
-    const ends = this.#windows.map(({ startOffset, bytes }) => startOffset + bytes.length);
-    const isBefore = (end: number): boolean => end <= offset && offset - end < WINDOW_BYTES;
-    return ends.find((end) => isBefore(end) && this.#segments.startOf(end) === this.#segments.startOf(offset));
   }
 
   async #readWindow(startOffset: number, wantedBytes: number): Promise<Window> {
@@ -170,4 +167,14 @@ export class LogReader {
     const fileOffset = offset % this.#segments.fileSizeBytes;
     throw new StoreCorruptError({ file: this.#segments.path(offset), offset: fileOffset, reason });
   }
+}
+
+function endOf({ startOffset, bytes }: Window): number {
+  return startOffset + bytes.length;
+}
+
+/** True for an offset at the end of a window, or a little behind: the records in between are of other queues. */
+function isContinued(window: Window, offset: number): boolean {
+  const behindBytes = offset - endOf(window);
+  return behindBytes >= -OVERLAP_BYTES && behindBytes < WINDOW_BYTES;
 }

@@ -122,10 +122,12 @@ export class LogMessageStore implements MessageStore {
     const queue = this.#parts.queues.get(topic, queueId);
     if (queue === undefined) return 0;
     return queue.search(async (entry) => {
-      // It stands for a message that is not there; those that follow decide.
-      if (entry.sizeBytes === FILLER_ENTRY_SIZE) return false;
       const memory = new RecordMemory();
-      const record = this.#findEntry(queue, entry, memory) ?? (await this.#loadEntry(queue, entry, memory));
+      // Where messages are missing, the entry leads to the one behind them.
+      const record =
+        entry.sizeBytes === FILLER_ENTRY_SIZE
+          ? await this.readRecord(entry.physicalOffset)
+          : (this.#findEntry(queue, entry, memory) ?? (await this.#loadEntry(queue, entry, memory)));
       return record !== undefined && record.storeTimestamp >= timestampMs;
     });
   }

@@ -1,13 +1,30 @@
-import type { PullBatch } from '../../../lib/engine/types/index.js';
+import type { FileHandle, PullBatch } from '../../../lib/engine/types/index.js';
 import { CountingFileSystem } from '../../support/counting-file-system.js';
+import { diskError } from '../../support/hooked-file-system.js';
 import { openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
+
+/** A disk on which a place of the log can not be read. */
+class BadSectorFileSystem extends CountingFileSystem {
+  badOffset = -1;
+
+  override async open(path: string, mode: 'read' | 'write' | 'create'): Promise<FileHandle> {
+    const file = await super.open(path, mode);
+    const read = file.read.bind(file);
+    file.read = async (target, position) => {
+      const isBad = position <= this.badOffset && position + target.byteLength > this.badOffset;
+      if (isBad && path.includes('/commitlog/')) throw diskError('EIO');
+      return read(target, position);
+    };
+    return file;
+  }
+}
 
 const QUEUES = [0, 1, 2, 3];
 const MESSAGES_OF_QUEUE = 2000;
 const BODY = 'b'.repeat(300);
 
 describe('a backlog that has left the memory', () => {
-  let fileSystem: CountingFileSystem;
+  let fileSystem: BadSectorFileSystem;
   let store: TestStore;
 
   const open = (): Promise<TestStore> =>
@@ -19,7 +36,7 @@ describe('a backlog that has left the memory', () => {
     });
 
   beforeEach(async () => {
-    fileSystem = new CountingFileSystem();
+    fileSystem = new BadSectorFileSystem();
     store = await open();
     for (let i = 0; i < MESSAGES_OF_QUEUE; i++) {
       await Promise.all(QUEUES.map((queueId) => store.messages.append(testDraft(`${i} ${BODY}`, { queueId }))));
@@ -66,6 +83,22 @@ describe('a backlog that has left the memory', () => {
     const batches = await Promise.all(Array.from({ length: 10 }, async () => pull(0, 0, 100)));
     for (const { messages } of batches) expect(messages).toHaveLength(100);
     expect(fileSystem.reads.filter((path) => path.includes('/commitlog/'))).toHaveLength(1);
+  });
+
+  it('is read up to a place that the disk can not read, and behind it', async () => {
+    const [entry] = await store.messages.entries('test-topic', 0, 40, 1);
+    fileSystem.badOffset = entry!.physicalOffset + 10;
+    const before = await store.messages.pull({
+      topic: 'test-topic',
+      queueId: 0,
+      offset: 0,
+      maxCount: 40,
+      maxBytes: 1_000_000,
+    });
+    expect(before.messages).toHaveLength(40);
+    await expect(pull(0, 40)).rejects.toMatchObject({ code: 'EIO' });
+    expect((await pull(0, 41)).messages[0]!.queueOffset).toBe(41);
+    expect((await pull(1, 0, 100)).messages).toHaveLength(100);
   });
 
   it('of many queues keeps little of their entries in memory', async () => {

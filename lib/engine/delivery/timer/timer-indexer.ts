@@ -138,6 +138,8 @@ export class TimerIndexer {
       if (!(await this.#indexBatch(batch))) return;
       this.#tellWaiters();
       this.#dispatcher.wake();
+      // What is in memory comes without a turn of the event loop; the application gets one here.
+      await new Promise<void>((resolve) => this.#context.clock.defer(resolve));
     }
   }
 
