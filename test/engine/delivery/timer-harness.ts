@@ -25,6 +25,8 @@ export interface TimerHarnessOptions {
   readonly beforeAppend?: (draft: RecordDraft) => Promise<void>;
   /** Awaited before each pull. */
   readonly beforePull?: () => Promise<void>;
+  /** Awaited before a record is read by its place in the log. */
+  readonly beforeRead?: (physicalOffset: number) => Promise<void>;
   /** Resolves when the disk answers no more. */
   readonly diskGone?: Promise<void>;
   /** Timer log files are this small by default. */
@@ -155,7 +157,7 @@ export class TimerHarness {
 
   #messages(): MessageStore {
     const { messages } = this.store;
-    const { beforeAppend, beforePull } = this.options;
+    const { beforeAppend, beforePull, beforeRead } = this.options;
     return {
       append: async (draft) => {
         await beforeAppend?.(draft);
@@ -166,7 +168,10 @@ export class TimerHarness {
       pull: (request) =>
         beforePull === undefined ? messages.pull(request) : beforePull().then(() => messages.pull(request)),
       entries: (topic, queueId, offset, maxCount) => messages.entries(topic, queueId, offset, maxCount),
-      readRecord: (physicalOffset) => messages.readRecord(physicalOffset),
+      readRecord: (physicalOffset) =>
+        beforeRead === undefined
+          ? messages.readRecord(physicalOffset)
+          : beforeRead(physicalOffset).then(() => messages.readRecord(physicalOffset)),
       queueRange: (topic, queueId) => messages.queueRange(topic, queueId),
       offsetByTime: (topic, queueId, timestampMs) => messages.offsetByTime(topic, queueId, timestampMs),
       onArrival: (topic, listener) => messages.onArrival(topic, listener),

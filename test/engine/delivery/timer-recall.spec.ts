@@ -1,7 +1,7 @@
 import { FaultyFileSystem, ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
 import { formatRecallHandle, parseRecallHandle } from '../../../lib/engine/delivery/timer/index.js';
 import type { FileHandle, RecordDraft } from '../../../lib/engine/types/index.js';
-import { TimerHarness } from './timer-harness.js';
+import { TimerHarness, timerDraft } from './timer-harness.js';
 import { PowerCutFileSystem } from './timer-power-cut.js';
 
 const DAY_MS = 86_400_000;
@@ -112,6 +112,72 @@ describe('A recalled message', () => {
     expect(await recalling).toBe(msgId);
     await harness.advance(12_000);
     expect(await bodies(harness)).toEqual(['b']);
+    await harness.close();
+  });
+
+  it('stays recalled when it is being put back into the timer topic at that moment', async () => {
+    // The recall and the one who puts it back have both found the message, and go on from there a few steps one after the other.
+    for (let lead = -20; lead <= 20; lead++) {
+      const found: (() => void)[] = [];
+      let holds = false;
+      const harness = await TimerHarness.open({
+        timers: { timerRollWindowMs: 2000 },
+        beforeRead: async () => {
+          if (holds) await new Promise<void>((resolve) => found.push(resolve));
+        },
+      });
+      const { handle, msgId } = await harness.send('orders', 'a', harness.clock.now() + 12_000);
+      await harness.advance(1999);
+      holds = true;
+      const recalling = harness.recall(handle!);
+      await turns(harness);
+      await harness.clock.advance(1, () => turns(harness));
+      expect(found).toHaveLength(2);
+      holds = false;
+      const [first, second] = lead < 0 ? found : found.toReversed();
+      first!();
+      for (let step = 0; step < Math.abs(lead); step++) await Promise.resolve();
+      second!();
+      expect(await recalling).toBe(msgId);
+      await harness.advance(12_000);
+      expect({ lead, delivered: await bodies(harness) }).toEqual({ lead, delivered: [] });
+      expect(harness.timers.pending.total).toBe(0);
+      await harness.close();
+    }
+  });
+
+  it('stays recalled when it is being put back, and recalls of others are looked at meanwhile', async () => {
+    const looks: (() => void)[] = [];
+    let heldOffset = -1;
+    const harness = await TimerHarness.open({
+      timers: { timerRollWindowMs: 2000 },
+      beforeRead: async (physicalOffset) => {
+        if (physicalOffset === heldOffset) await new Promise<void>((resolve) => looks.push(resolve));
+      },
+    });
+    const dueMs = harness.clock.now() + 12_000;
+    const handles = [];
+    // The hashes of their keys are equal.
+    for (const msgId of ['ID-149599', 'ID-312382']) {
+      const draft = harness.timers.schedule(timerDraft('orders', msgId, msgId), dueMs);
+      await harness.append(draft);
+      handles.push(harness.timers.recallHandle(draft)!);
+    }
+    await harness.advance(500);
+    await harness.recall(handles[0]!);
+    heldOffset = (await harness.messages('rmq_sys_wheel_timer')).at(-1)!.commitLogOffset;
+    await harness.advance(1499);
+    await harness.clock.advance(1, () => turns(harness));
+    looks.shift()!();
+    await turns(harness);
+    expect(looks).toHaveLength(1);
+    heldOffset = -1;
+    expect(await harness.recall(handles[1]!)).toBe('ID-312382');
+    looks.shift()!();
+    await harness.advance(12_000);
+    expect(await bodies(harness)).toEqual([]);
+    expect(harness.timers.pending.total).toBe(0);
+    expect(harness.timers.statistics).toMatchObject({ rolled: 0, recalled: 2 });
     await harness.close();
   });
 

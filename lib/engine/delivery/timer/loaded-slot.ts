@@ -33,8 +33,8 @@ export interface SlotContent {
 export class LoadedSlot {
   readonly slotSec: number;
   readonly startMs: number;
-  /** By hash of the key: what recalls messages of the slot. */
-  readonly deletions = new Map<number, Deletion[]>();
+  /** By hash of the key: what recalls messages of the slot. Of one hash that is another array whenever something is added. */
+  readonly deletions = new Map<number, readonly Deletion[]>();
   /** Timers that came while the slot was being read; undefined afterwards. */
   #early: [msInSlot: number, physicalOffset: number, sizeBytes: number][] | undefined = [];
   #buckets: (number[] | undefined)[] = [];

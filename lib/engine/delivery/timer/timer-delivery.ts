@@ -1,7 +1,7 @@
 import { StoreCorruptError } from '../../../errors/index.js';
 import { intoWriteQueue } from '../../store/index.js';
 import { TIMER_TOPIC, type RecordDraft, type ServiceContext, type StoredRecord } from '../../types/index.js';
-import type { DueTimer } from './loaded-slot.js';
+import type { Deletion, DueTimer } from './loaded-slot.js';
 import type { TimerIndex } from './timer-index.js';
 import { keyHash } from './timer-key.js';
 import { fromTimer, replacementBy, timerFacts, toRolled, type Replacement, type TimerFacts } from './timer-message.js';
@@ -48,8 +48,7 @@ export class TimerDelivery {
       for (const group of groupsOf(timers)) {
         const records = await this.#read(group);
         for (const timer of group) {
-          const handover = await this.#handoverOf(timer, records.get(timer.physicalOffset));
-          if (handover !== undefined) appends.add(this.#append(timer, handover), timer.sizeBytes);
+          await this.#handOver(timer, records.get(timer.physicalOffset), appends);
         }
         if (appends.bytes >= MAX_IN_FLIGHT_BYTES) await appends.succeed();
       }
@@ -94,20 +93,28 @@ export class TimerDelivery {
     }
   }
 
-  /** What is to be appended; undefined when the timer is done without it. */
-  async #handoverOf(timer: DueTimer, record: StoredRecord | undefined): Promise<Handover | undefined> {
+  /** Begins to append what is to be appended of the timer, if it is not done without it. */
+  async #handOver(timer: DueTimer, record: StoredRecord | undefined, appends: Appends): Promise<void> {
     if (record === undefined) {
       this.#lose(timer, 'its record is not in the log any more, or can not be read');
-      return undefined;
+      return;
     }
     const facts = this.#factsOf(timer, record);
-    const replacement = this.#replacementOf(timer, facts);
-    if (replacement !== undefined) {
-      const how = await replacement;
+    let replacing = this.#replacingOf(timer, facts, undefined);
+    while (replacing !== undefined) {
+      const how = await this.#replacementOf(timer, facts, replacing);
       if (how === 'recall') this.#statistics.recalled += 1;
       timer.isDone = how !== undefined;
-      if (timer.isDone) return undefined;
+      if (timer.isDone) return;
+      replacing = this.#replacingOf(timer, facts, replacing.deletions);
     }
+    // In the same step as the last look: a recall that came in between would stand before the record that it takes back, and not concern it.
+    const handover = this.#handoverOf(timer, record, facts);
+    if (handover !== undefined) appends.add(this.#append(timer, handover), timer.sizeBytes);
+  }
+
+  /** What is to be appended; undefined when the timer is lost. */
+  #handoverOf(timer: DueTimer, record: StoredRecord, facts: TimerFacts): Handover | undefined {
     const nowMs = this.#context.clock.now();
     if (facts.dueMs > nowMs) {
       return {
@@ -135,26 +142,29 @@ export class TimerDelivery {
     return facts;
   }
 
-  /** Undefined at once for nearly all: most slots hold no recall. */
-  #replacementOf(timer: DueTimer, facts: TimerFacts): Promise<Replacement | undefined> | undefined {
-    const { key, realTopic } = facts;
+  /** What may take the timer's place and has come since `known` was looked at. Undefined for nearly all: most slots hold no recall. */
+  #replacingOf(timer: DueTimer, { key }: TimerFacts, known: readonly Deletion[] | undefined): Replacing | undefined {
     if (key === undefined) return undefined;
     const outcome = this.#held.outcome(key);
-    const { deletions } = timer.slot;
-    const candidates = deletions.size === 0 ? undefined : deletions.get(keyHash(key));
-    if (outcome === undefined && candidates === undefined) return undefined;
-    const decide = async (): Promise<Replacement | undefined> => {
-      if ((await outcome) === true) return 'recall';
-      for (const { physicalOffset, counted } of candidates ?? []) {
-        const record = await this.#context.store.readRecord(physicalOffset);
-        const how = replacementBy(record, facts, timer.physicalOffset);
-        if (how === undefined) continue;
-        if (!counted) this.#index.counts.add(realTopic, -1);
-        return how;
-      }
-      return undefined;
-    };
-    return decide();
+    const all = timer.slot.deletions;
+    const deletions = all.size === 0 ? undefined : all.get(keyHash(key));
+    return outcome === undefined && deletions === known ? undefined : { outcome, deletions };
+  }
+
+  async #replacementOf(
+    timer: DueTimer,
+    facts: TimerFacts,
+    { outcome, deletions }: Replacing,
+  ): Promise<Replacement | undefined> {
+    if ((await outcome) === true) return 'recall';
+    for (const { physicalOffset, counted } of deletions ?? []) {
+      const record = await this.#context.store.readRecord(physicalOffset);
+      const how = replacementBy(record, facts, timer.physicalOffset);
+      if (how === undefined) continue;
+      if (!counted) this.#index.counts.add(facts.realTopic, -1);
+      return how;
+    }
+    return undefined;
   }
 
   #onDelivered({ realTopic, dueMs }: TimerFacts, nowMs: number): void {
@@ -176,6 +186,14 @@ export class TimerDelivery {
   #damage(physicalOffset: number, reason: string): StoreCorruptError {
     return new StoreCorruptError({ file: this.#index.log.directory, offset: physicalOffset, reason });
   }
+}
+
+/** What may take a timer's place. */
+interface Replacing {
+  /** Of the recall that is under way. */
+  readonly outcome: Promise<boolean> | undefined;
+  /** Recalls in the slot whose key has the same hash. */
+  readonly deletions: readonly Deletion[] | undefined;
 }
 
 interface Handover {
