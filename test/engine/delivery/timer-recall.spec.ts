@@ -181,6 +181,36 @@ describe('A recalled message', () => {
     await harness.close();
   });
 
+  it('stays recalled when it is being put back, and so many of its second are recalled that the second is read again', async () => {
+    let first = true;
+    const recall = gate((draft) => {
+      const isMeant = first && isRecall(draft);
+      if (isMeant) first = false;
+      return isMeant;
+    });
+    const harness = await TimerHarness.open({
+      timers: { timerRollWindowMs: 2000, maxLoadedTimersPerSecond: 2 },
+      beforeAppend: recall.beforeAppend,
+    });
+    const dueMs = harness.clock.now() + 11_500;
+    const send = async (body: string, lateMs: number): Promise<string> =>
+      (await harness.send('orders', body, dueMs + lateMs)).handle!;
+    const handles = [await send('a', 0), await send('b', 0)];
+    for (const body of ['c', 'd', 'e', 'f', 'g']) handles.push(await send(body, 100));
+    await harness.advance(1499);
+    const refused = harness.recall(handles[0]!).catch((error: unknown) => error);
+    await turns(harness);
+    // Both of this millisecond are taken, and wait for what becomes of the first one's recall.
+    await harness.clock.advance(1, () => turns(harness));
+    for (const handle of [2, 3, 4, 5, 6, 1].map((i) => handles[i]!)) await harness.recall(handle);
+    recall.open(new Error('no room'));
+    expect(await refused).toMatchObject({ message: 'no room' });
+    await harness.advance(12_000);
+    expect(await bodies(harness)).toEqual(['a']);
+    expect(harness.timers.pending.total).toBe(0);
+    await harness.close();
+  });
+
   it('stays recalled after a restart', async () => {
     let harness = await TimerHarness.open();
     const dueMs = harness.clock.now() + 5000;

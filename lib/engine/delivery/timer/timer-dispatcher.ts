@@ -250,9 +250,13 @@ export class TimerDispatcher {
     return [...this.#loaded.values()].toSorted((a, b) => a.slotSec - b.slotSec);
   }
 
-  /** A slot that grew too large in memory is read again in parts. What was taken out of it is remembered by the index. */
+  /**
+   * A slot that grew too large in memory is read again in parts. What was taken out of it is remembered by the index; while not all of that is done, the slot stays, because
+   * that is where recalls of it are found.
+   */
   #boundMemory(slot: LoadedSlot): void {
-    if (slot.count > 2 * this.#maxTimersPerSlot) this.#loaded.delete(slot.slotSec);
+    if (slot.count <= 2 * this.#maxTimersPerSlot || this.#unfinished.some((timer) => timer.slot === slot)) return;
+    this.#loaded.delete(slot.slotSec);
   }
 
   #sleepUntil(timeMs: number): void {
