@@ -1,6 +1,6 @@
 import type { MessageExt, PullConsumer } from '../../lib/engine/types/index.js';
 import type { BrokerLife } from './broker-life.js';
-import { idOf, mustBeStored } from './sent-message.js';
+import { idOf, mustBeStored, type SentMessage } from './sent-message.js';
 import type { World } from './world.js';
 
 /**
@@ -14,6 +14,8 @@ export class QueueReader {
   #consumer: PullConsumer | undefined;
   #isPolling = false;
   #nextOffset = 0;
+  /** What it passed over. A file counts as gone when its removal begins, so what was in it is asked for at the next read. */
+  #passed: { readonly what: string; readonly sent: SentMessage }[] = [];
 
   constructor(world: World, topic: string, queueId: number) {
     this.#world = world;
@@ -29,6 +31,7 @@ export class QueueReader {
   read(life: BrokerLife): void {
     const consumer = this.#consumer;
     if (consumer === undefined || this.#isPolling) return;
+    this.#checkPassed();
     this.#isPolling = true;
     const ended = (): void => void (this.#isPolling = false);
     const polling = consumer.poll({ maxCount: this.#world.oneOf([1, 3, 10]), timeoutMs: 0 });
@@ -65,8 +68,14 @@ export class QueueReader {
     for (let offset = this.#nextOffset; offset < message.queueOffset; offset++) {
       const passed = model.at(this.#topic, this.#queueId, offset);
       if (passed !== undefined && mustBeStored(passed) && !passed.isGone)
-        this.#world.violated(`${what}, past ${passed.id} at ${offset}, which has not expired`);
+        this.#passed.push({ what: `${what}, past ${passed.id} at ${offset}, which has not expired`, sent: passed });
     }
     this.#nextOffset = message.queueOffset + 1;
+  }
+
+  #checkPassed(): void {
+    const faults = this.#passed.filter(({ sent }) => !sent.isGone).map(({ what }) => what);
+    this.#passed = [];
+    this.#world.violated(...faults);
   }
 }
