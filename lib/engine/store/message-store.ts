@@ -265,11 +265,9 @@ export class LogMessageStore implements MessageStore {
     return isWhole ? memory.put(block.bytes, at, sizeBytes) : undefined;
   }
 
-  async #loadRecord(physicalOffset: number, sizeBytes: number, memory: RecordMemory): Promise<number | undefined> {
-    if (sizeBytes === FILLER_ENTRY_SIZE) return undefined;
+  #loadRecord(physicalOffset: number, sizeBytes: number, memory: RecordMemory): Promise<number | undefined> {
     const { log, reader } = this.#parts;
-    const known = this.#findRecord(physicalOffset, sizeBytes, memory);
-    return known ?? reader.read(physicalOffset, sizeBytes, log.visibleOffset, memory);
+    return reader.read(physicalOffset, sizeBytes, log.visibleOffset, memory);
   }
 
   /** At an offset that comes from outside: undefined when no record can be there. */

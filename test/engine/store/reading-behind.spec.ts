@@ -88,13 +88,7 @@ describe('a backlog that has left the memory', () => {
   it('is read up to a place that the disk can not read, and behind it', async () => {
     const [entry] = await store.messages.entries('test-topic', 0, 40, 1);
     fileSystem.badOffset = entry!.physicalOffset + 10;
-    const before = await store.messages.pull({
-      topic: 'test-topic',
-      queueId: 0,
-      offset: 0,
-      maxCount: 40,
-      maxBytes: 1_000_000,
-    });
+    const before = await pull(0, 0, 40);
     expect(before.messages).toHaveLength(40);
     await expect(pull(0, 40)).rejects.toMatchObject({ code: 'EIO' });
     expect((await pull(0, 41)).messages[0]!.queueOffset).toBe(41);
