@@ -566,10 +566,7 @@ function compareAll(writer, reader) {
   );
 }
 
-/**
- * Without what the real broker appended while it was reading: after a kill it delivers again what was delivered since it last wrote its delay offsets, a second after
- * its start at the earliest.
- */
+/** Without what the real broker has appended since its start: after a kill it delivers again what was delivered since it last wrote its delay offsets and timer checkpoint. */
 function onlyWhatWasWritten(theirs, ending) {
   const records = theirs.records.filter((record) => record.physicalOffset < theirs.store.maxPhyOffset);
   const ends = new Map();

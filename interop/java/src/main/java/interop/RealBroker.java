@@ -22,10 +22,12 @@ import org.apache.rocketmq.store.config.MessageStoreConfig;
 final class RealBroker {
   private final NamesrvController nameServer;
   private final BrokerController controller;
+  private final long recoveredMaxPhyOffset;
 
-  private RealBroker(NamesrvController nameServer, BrokerController controller) {
+  private RealBroker(NamesrvController nameServer, BrokerController controller, long recoveredMaxPhyOffset) {
     this.nameServer = nameServer;
     this.controller = controller;
+    this.recoveredMaxPhyOffset = recoveredMaxPhyOffset;
   }
 
   /**
@@ -59,8 +61,10 @@ final class RealBroker {
     if (!controller.initialize()) {
       throw new IllegalStateException("The broker refuses the store: initialize() returned false; its log says why.");
     }
+    // From its start on the broker appends by itself: what is due, and after a kill what it does not know to have delivered.
+    long recoveredMaxPhyOffset = controller.getMessageStore().getMaxPhyOffset();
     controller.start();
-    RealBroker broker = new RealBroker(nameServer, controller);
+    RealBroker broker = new RealBroker(nameServer, controller, recoveredMaxPhyOffset);
     broker.register();
     return broker;
   }
@@ -71,6 +75,11 @@ final class RealBroker {
 
   DefaultMessageStore store() {
     return (DefaultMessageStore) controller.getMessageStore();
+  }
+
+  /** Where the log ended when the broker had recovered it: what others wrote lies before, what this broker appended lies behind. */
+  long recoveredMaxPhyOffset() {
+    return recoveredMaxPhyOffset;
   }
 
   String brokerName() {

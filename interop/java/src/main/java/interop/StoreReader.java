@@ -77,7 +77,7 @@ final class StoreReader {
   private void writeStore(JsonLines out) throws Exception {
     Map<String, Object> line = line("store");
     line.put("minPhyOffset", store.getMinPhyOffset());
-    line.put("maxPhyOffset", store.getMaxPhyOffset());
+    line.put("maxPhyOffset", broker.recoveredMaxPhyOffset());
     line.put("storeHost", broker.controller().getStoreHost().toString());
     out.write(line);
   }
