@@ -1,4 +1,11 @@
-import { findProperty, formatProperties, formatProperty, parseProperties, redraft } from '../store/index.js';
+import {
+  findProperty,
+  formatProperties,
+  formatProperty,
+  MAX_PROPERTIES_BYTES,
+  parseProperties,
+  redraft,
+} from '../store/index.js';
 import {
   HALF_TOPIC,
   Property,
@@ -91,7 +98,10 @@ function readCommitted(half: StoredRecord): RecordDraft {
 export function toRenewed(half: StoredRecord, checkTimes: number): RecordDraft {
   const properties = parseProperties(half.propertiesText);
   properties[Property.TRANSACTION_CHECK_TIMES] = String(checkTimes);
-  return { ...redraft(half, HALF_TOPIC, 0), properties: formatProperties(properties) };
+  const text = formatProperties(properties);
+  const draft = redraft(half, HALF_TOPIC, 0);
+  // A text at its limit has no room for the number: then it is counted in memory alone.
+  return Buffer.byteLength(text) > MAX_PROPERTIES_BYTES ? draft : { ...draft, properties: text };
 }
 
 /** The copy of a half message that was asked about too often, for someone to look at. */

@@ -60,6 +60,23 @@ describe('a transaction whose second phase is missing', () => {
     await harness.close();
   });
 
+  it('is asked about, and set aside, also when its properties have no room for the number of check-backs', async () => {
+    const harness = await TransactionHarness.open();
+    const { asked } = harness.answer(() => 'UNKNOWN');
+    const properties = formatProperties({ UNIQ_KEY: 'T1', pad: '.' });
+    await harness.prepareUnknown('T1', { properties });
+    const [half] = await harness.store.read(HALF_TOPIC);
+    const room = 32_767 - Buffer.byteLength(half!.propertiesText);
+    await harness.service.end('T1', 'ROLLBACK');
+    await harness.prepareUnknown('T2', { properties: formatProperties({ UNIQ_KEY: 'T2', pad: 'x'.repeat(room + 1) }) });
+    await harness.advance(6 * SECOND + 14 * 30 * SECOND);
+    expect(asked).toHaveLength(15);
+    await harness.advance(30 * SECOND);
+    expect(await harness.visible(SET_ASIDE_TOPIC)).toEqual(['T2']);
+    expect(harness.pendingIds()).toEqual([]);
+    await harness.close();
+  });
+
   it('is asked about every 30 s, fifteen times in all, and is then set aside', async () => {
     const harness = await TransactionHarness.open();
     const { asked } = harness.answer(() => 'UNKNOWN');
