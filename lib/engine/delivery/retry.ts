@@ -10,6 +10,7 @@ import {
   type StoredRecord,
 } from '../types/index.js';
 import { withReasons } from './dead-letter-reasons.js';
+import { fittedProperties } from './dead-letter-room.js';
 import { toScheduled, type DelayLevelTable } from './delay-level.js';
 import { redraft } from '../store/index.js';
 
@@ -57,7 +58,18 @@ export class RetryService implements Redelivery {
     const topic = deadLetterTopicOf(group);
     await this.#context.topics.ensure(topic, DEAD_LETTER_QUEUES);
     const draft = this.#again(message, topic, 0, { [Property.DELAY]: '0' });
-    return { ...draft, properties: withReasons(draft.properties, deadLetterProperties) };
+    const { text, leftOut } = fittedProperties(draft.properties);
+    if (leftOut.length > 0) {
+      this.#context.logger.warn(
+        `The dead letter of message ${message.msgId} in topic "${topic}" has no room for all properties, it is without: ${leftOut.join(', ')}.`,
+      );
+    }
+    return {
+      ...draft,
+      tags: leftOut.includes(Property.TAGS) ? undefined : draft.tags,
+      keys: leftOut.includes(Property.KEYS) ? undefined : draft.keys,
+      properties: withReasons(text, deadLetterProperties),
+    };
   }
 
   #again(message: StoredRecord, topic: string, queueId: number, changes: Record<string, string>): RecordDraft {

@@ -1,4 +1,5 @@
 import { NonRetryableError } from '../../../lib/errors/index.js';
+import { formatProperties } from '../../../lib/engine/store/index.js';
 import { RECONSUME_LATER, type MessageExt, type StoredRecord } from '../../../lib/engine/types/index.js';
 import { ConsumeHarness, Gate, numbered, Witness } from './consume-harness.js';
 
@@ -198,6 +199,17 @@ describe('a message whose concurrent handler fails', () => {
     expect(own.offsets('orders', 'shop')).toEqual([3]);
     expect(own.logger.errors.filter((line) => line.includes('disk full'))).toHaveLength(3);
     await own.close();
+  });
+
+  it('is tried as often as others, and then a dead letter, also when its properties leave no room for a retry', async () => {
+    const witness = new Witness(fail);
+    await harness.subscribe('shop', { handler: witness.handler, maxReconsumeTimes: 2 });
+    const properties = formatProperties({ UNIQ_KEY: 'm', note: 'n'.repeat(32_700) });
+    await harness.send('orders', ['m'], { properties });
+    for (let attempt = 0; attempt < 5; attempt++) await harness.advance(5000);
+    expect(witness.attempts).toEqual(['m#1', 'm#2', 'm#3']);
+    expect(await harness.bodiesIn('%DLQ%shop')).toEqual(['m']);
+    expect(harness.offsets('orders', 'shop')).toEqual([1]);
   });
 
   it('that is stored only after its group has ended does not set back the group that came after it', async () => {

@@ -1,6 +1,7 @@
 import { deflateSync } from 'node:zlib';
 
 import { DelayLevelService, RetryService } from '../../../lib/engine/delivery/index.js';
+import { formatProperties } from '../../../lib/engine/store/index.js';
 import { SysFlag, type SendBackOptions, type StoredRecord } from '../../../lib/engine/types/index.js';
 import { draftOf, StoreHarness } from './store-harness.js';
 
@@ -117,6 +118,34 @@ describe('a message that its handler could not do', () => {
     const survivor = await harness.crashed();
     expect(await survivor.read('SCHEDULE_TOPIC_XXXX', 2)).toHaveLength(1);
     await survivor.close();
+    await close();
+  });
+
+  it('is a dead letter also when its properties have no room for more: then it goes without the longest of them', async () => {
+    const { harness, retry, close } = await open();
+    const room = 32_767 - Buffer.byteLength(formatProperties({ ...PROPERTIES, note: '.' }));
+    const note = 'n'.repeat(room + 1);
+    const full = await harness.append(draftOf('orders', 'body', { ...PROPERTIES, note }));
+    // There is nothing that a retry could do without.
+    await expect(retry.sendBack(full, DEFAULTS)).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' });
+    const options = { ...DEFAULTS, delayLevel: -1, deadLetterProperties: { DLQ_REASON: 'FORBIDDEN' } };
+    expect(await retry.sendBack(full, options)).toBe('DEAD_LETTER');
+    const letter = (await lastOf(harness, DEAD_LETTER_TOPIC))!;
+    const { note: left, ...others } = letter.properties;
+    expect(left).toBeUndefined();
+    expect(others).toMatchObject({ ...PROPERTIES, RETRY_TOPIC: 'orders', DLQ_REASON: 'FORBIDDEN' });
+    expect(harness.logger.warnings).toEqual([expect.stringContaining('note')]);
+    await close();
+  });
+
+  it('is a dead letter without its keys and its tag when these take all the room', async () => {
+    const { harness, retry, close } = await open();
+    const properties = { UNIQ_KEY: 'U1', KEYS: 'k'.repeat(16_300), TAGS: 't'.repeat(16_400) };
+    const full = await harness.append(draftOf('orders', 'body', properties));
+    expect(await retry.sendBack(full, { ...DEFAULTS, delayLevel: -1 })).toBe('DEAD_LETTER');
+    const letter = (await lastOf(harness, DEAD_LETTER_TOPIC))!;
+    expect(letter).toMatchObject({ msgId: 'U1', tags: undefined, keys: 'k'.repeat(16_300) });
+    expect(letter.properties).toMatchObject({ RETRY_TOPIC: 'orders' });
     await close();
   });
 
