@@ -496,6 +496,26 @@ describe('an app that ends', () => {
     expect(output.join('')).toBe('ended after x\n');
   });
 
+  it('keeps the process alive while somebody waits for an answer', async () => {
+    const program = `
+      import { Module } from '@nestjs/common';
+      import { NestFactory } from '@nestjs/core';
+      import { RocketModule, RocketTemplate } from './lib/index.js';
+      @Module({ imports: [RocketModule.forRoot()] })
+      class AppModule {}
+      const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+      const asked = app.get(RocketTemplate).sendAndReceive('nobody', 'x', { timeoutMs: 100 });
+      console.log(await asked.catch((error) => error.code));
+      await app.close();
+    `;
+    const child = await startChildApp(directory.path, program);
+    const output: string[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    const [exitCode] = (await once(child, 'close')) as [number | null];
+    expect(exitCode).toBe(0);
+    expect(output.join('')).toBe('REQUEST_TIMEOUT\n');
+  });
+
   it('remembers what was handled: nothing is lost and nothing repeated by a restart', async () => {
     const options = storeOptions();
     let app = await startApp({ options, providers: [LoveListener] });

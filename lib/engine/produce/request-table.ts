@@ -45,9 +45,10 @@ export class RequestTable {
   ask(topic: string, timeoutMs: number, send: (properties: RequestProperties) => Promise<unknown>): Promise<Reply> {
     const correlationId = this.#newId();
     return new Promise((resolve, reject) => {
-      const timer = this.#parts.clock.setTimer(() => {
-        fail(new RequestTimeoutError({ topic, timeoutMs }));
-      }, timeoutMs);
+      // Somebody waits for the answer, so the process must not end for want of other work.
+      const timer = this.#parts.clock.setTimer(() => fail(new RequestTimeoutError({ topic, timeoutMs })), timeoutMs, {
+        keepsProcessAlive: true,
+      });
       const end = (): void => {
         this.#pending.delete(correlationId);
         timer.cancel();
