@@ -8,6 +8,10 @@ import { batchSizeOf, propertiesOf } from './message-size.js';
 // eslint-disable-next-line no-control-regex
 const FORBIDDEN_CHARACTER = /[\u0000-\u0002]/;
 
+/** What `String.trim` of Java takes away, and so do tag filters. */
+// eslint-disable-next-line no-control-regex
+const BLANK_AT_END = /^[\u0000-\u0020]|[\u0000-\u0020]$/;
+
 /** A UTF-16 unit takes at most three bytes in UTF-8. */
 const MAX_BYTES_OF_CHARACTER = 3;
 /** More than names and separators of KEYS, TAGS, WAIT and the sharding key, and the unique id, take. */
@@ -73,9 +77,13 @@ export function checkPropertiesSize(propertiesText: string): void {
   throw new MessageTooLargeError({ field: 'properties', sizeBytes, limitBytes: MAX_PROPERTIES_BYTES });
 }
 
+/** Whether it is an array of bytes; one of 16-bit numbers has an element for two of them. Not by instanceof: a Uint8Array of another realm is one as well. */
+function isBytes(body: unknown): body is Uint8Array {
+  return ArrayBuffer.isView(body) && 'BYTES_PER_ELEMENT' in body && body.BYTES_PER_ELEMENT === 1;
+}
+
 function checkBody(body: unknown, maxBodyBytes: number): void {
-  // By name, not by instanceof: a Uint8Array of another realm is one as well.
-  if (!ArrayBuffer.isView(body) || !('byteLength' in body)) refuse('body', body, 'it must be a Uint8Array');
+  if (!isBytes(body)) refuse('body', body, 'it must be a Uint8Array');
   if (body.byteLength === 0) refuse('body', '', 'it must hold at least one byte');
   if (body.byteLength > maxBodyBytes) {
     throw new MessageTooLargeError({ field: 'body', sizeBytes: body.byteLength, limitBytes: maxBodyBytes });
@@ -93,6 +101,13 @@ function checkTags(tags: string): void {
   checkText('tags', tags);
   if (tags.includes('|') || tags.trim() === '*') {
     refuse('tags', tags, 'a message has one tag; "|" and "*" belong to selectors, which could never select it');
+  }
+  if (BLANK_AT_END.test(tags)) {
+    refuse(
+      'tags',
+      tags,
+      'it must not begin or end with a blank: selectors leave such blanks out, and could never select it',
+    );
   }
 }
 
