@@ -6,7 +6,16 @@ export interface LiveGroup {
   readonly messageModel: MessageModel;
   readonly members: readonly LiveMember[];
   /** The queues that it consumes, and who of its members has each; undefined: nobody at the moment. */
-  readonly queues: readonly { readonly topic: string; readonly queueId: number; readonly owner: string | undefined }[];
+  readonly queues: readonly LiveQueue[];
+}
+
+/** In BROADCASTING each member has its own view of a queue. */
+export interface LiveQueue {
+  readonly topic: string;
+  readonly queueId: number;
+  readonly owner: string | undefined;
+  /** Everything before it is done. */
+  readonly committedOffset: number;
 }
 
 export interface LiveMember {

@@ -23,6 +23,19 @@ describe('the admin API, groups', () => {
     expect(harness.admin.groups.get('g').memberCount).toBe(0);
   });
 
+  it('takes a broadcasting group to be where its slowest member is', async () => {
+    await harness.listen('g', 'orders', undefined, { clientId: 'fast', messageModel: 'BROADCASTING' });
+    const slow = await harness.listen('g', 'orders', undefined, { clientId: 'slow', messageModel: 'BROADCASTING' });
+    await harness.sendAll('orders', ['a', 'b'], { queueId: 1 });
+    expect(await harness.admin.groups.lag('g')).toMatchObject({ totalLag: 0 });
+    slow.consumer.pause();
+    await harness.sendAll('orders', ['c'], { queueId: 1 });
+    expect(await harness.admin.groups.lag('g')).toMatchObject({
+      totalLag: 1,
+      queues: [{ lag: 0 }, { queueId: 1, committedOffset: 2, lag: 1, owner: 'slow' }],
+    });
+  });
+
   it('lists members and who of them has which queue', async () => {
     const a = await harness.listen('g', 'orders', undefined, { clientId: 'a' });
     await harness.listen('g', 'orders', undefined, { clientId: 'b' });
