@@ -54,7 +54,8 @@ async function stateIn(
   const committed = parts.groups.offsets.get(storedTopic, group, queueId) ?? 0;
   if (await isWaiting(parts, group, msgId)) return 'RETRYING';
   const [dead] = await recordsByUniqueId(parts, deadLetterTopicOf(group), msgId);
-  if (dead !== undefined) return 'DEAD_LETTER';
+  // One that was sent again since is an earlier record's fate.
+  if (dead !== undefined && dead.commitLogOffset > record.commitLogOffset) return 'DEAD_LETTER';
   return committed > queueOffset ? 'CONSUMED' : 'NOT_CONSUMED';
 }
 

@@ -101,6 +101,21 @@ describe('the admin API, dead letters', () => {
     expect(deadLetters.map(({ message }) => message.reconsumeTimes)).toEqual([1, 1]);
   });
 
+  it('are consumed when they are sent again and handled, and dead when they fail again', async () => {
+    const sent = await harness.send('orders', 'x');
+    await harness.settle();
+    const states = async () =>
+      (await harness.admin.messages.consumption('orders', sent.msgId)).map(({ state }) => state);
+    expect(await states()).toEqual(['DEAD_LETTER']);
+    await harness.admin.deadLetters.resend('g', sent.msgId);
+    await harness.settle();
+    expect(await states()).toEqual(['DEAD_LETTER']);
+    isBroken = false;
+    await harness.admin.deadLetters.resend('g', sent.msgId);
+    await harness.settle();
+    expect(await states()).toEqual(['CONSUMED']);
+  });
+
   it('are sent again all at once, each one once, also over several calls and a restart', async () => {
     const bodies = Array.from({ length: 75 }, (_, i) => `m${i}`);
     for (const body of bodies) await harness.send('orders', body);
