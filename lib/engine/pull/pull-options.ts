@@ -1,4 +1,4 @@
-import { InvalidOptionError, PullGroupMissingError } from '../../errors/index.js';
+import { InvalidOptionError, PullGroupMissingError, UnknownOptionError } from '../../errors/index.js';
 import type { PollOptions, PullConsumerOptions } from '../types/index.js';
 import type { StartRule } from './pull-room.js';
 
@@ -12,6 +12,7 @@ const MAX_PULL_BATCH_SIZE = 1024;
 /** `pollTimeoutMillis`. */
 const DEFAULT_POLL_TIMEOUT_MS = 5000;
 const MAX_POLL_COUNT = 10_000;
+const POLL_OPTIONS: readonly string[] = ['maxCount', 'timeoutMs'];
 
 /** Options with their values. */
 export interface ResolvedPullOptions {
@@ -66,8 +67,28 @@ export function resolvePullOptions(
   });
 }
 
-/** @throws InvalidOptionError */
+/**
+ * A number alone, RocketMQ's `poll(timeout)`, and a name that does not exist would have no effect, so they are refused.
+ *
+ * @throws InvalidOptionError, UnknownOptionError
+ */
 export function resolvePoll(options: PollOptions, pullBatchSize: number): Required<Record<keyof PollOptions, number>> {
+  if (typeof options !== 'object' || (options as object | null) === null) {
+    throw new InvalidOptionError({
+      option: 'options of poll',
+      value: options,
+      expected: 'an object, such as { timeoutMs }',
+    });
+  }
+  const option = Object.keys(options).find((name) => !POLL_OPTIONS.includes(name));
+  if (option !== undefined) {
+    throw new UnknownOptionError({
+      owner: 'The options object of poll',
+      option,
+      nearest: undefined,
+      known: POLL_OPTIONS,
+    });
+  }
   return {
     maxCount: integer('maxCount of poll', options.maxCount ?? pullBatchSize, 1, MAX_POLL_COUNT),
     timeoutMs: integer('timeoutMs of poll', options.timeoutMs ?? DEFAULT_POLL_TIMEOUT_MS, 0),

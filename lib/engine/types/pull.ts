@@ -94,7 +94,7 @@ export interface PullConsumer extends AsyncIterable<MessageExt>, AsyncDisposable
    * Messages that have not been polled yet: those that are there, else the first to arrive. An empty list when there is none in time, or when the consumer is
    * closed meanwhile. Queues take turns; messages of one queue come in order. What the poll before this one returned now counts as consumed.
    *
-   * @throws PullNotSubscribedError, PullPollPendingError, PullConsumerClosedError, InvalidOptionError, and the store's errors when it can not be read
+   * @throws PullNotSubscribedError, PullPollPendingError, PullConsumerClosedError, InvalidOptionError, UnknownOptionError, and the store's errors when it can not be read
    */
   poll(options?: PollOptions): Promise<readonly MessageExt[]>;
 

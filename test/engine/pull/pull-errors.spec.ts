@@ -16,6 +16,7 @@ import {
   PullSelectorRefusedError,
   PullTopicUnknownError,
   StoreClosedError,
+  UnknownOptionError,
 } from '../../../lib/errors/index.js';
 import { pollNow, PullHarness, queue, Watched } from './pull-harness.js';
 
@@ -153,6 +154,14 @@ describe('a poll is refused', () => {
     const consumer = await harness.subscribed();
     await expect(consumer.poll({ maxCount })).rejects.toThrow(InvalidOptionError);
     expect(await pollNow(consumer)).toEqual(['m']);
+  });
+
+  it.each([1000, null, 'soon'])('with %j in place of an options object', async (options) => {
+    await expect((await harness.subscribed()).poll(untyped(options))).rejects.toThrow(InvalidOptionError);
+  });
+
+  it('with an option that does not exist', async () => {
+    await expect((await harness.subscribed()).poll(untyped({ timeout: 1000 }))).rejects.toThrow(UnknownOptionError);
   });
 
   it('before there is anything to poll', async () => {
