@@ -11,6 +11,10 @@ export interface BatchSplitterOptions {
   readonly maxSizeBytes?: number | undefined;
   /** What the batches will be sent with: what it adds to each message, such as a `hashKey`, counts. */
   readonly sendOptions?: SendBatchOptions | undefined;
+  /**
+   * Room to leave in each message for properties that are added when it is sent: by `producer.context`, or by tracing, where 256 are enough without a `tracestate`. Default 0.
+   */
+  readonly addedBytesPerMessage?: number | undefined;
   /** The module's `converter`, when it has one of its own: it decides how large the bodies are. */
   readonly converter?: MessageConverter | undefined;
 }
@@ -20,6 +24,7 @@ const MAX_SIZE_BYTES = 4 * 1024 * 1024;
 const RULES: OptionRules<BatchSplitterOptions> = {
   maxSizeBytes: integer(1, MAX_SIZE_BYTES),
   sendOptions: anObject,
+  addedBytesPerMessage: integer(0, MAX_SIZE_BYTES),
   converter: anObject,
 };
 
@@ -39,6 +44,7 @@ export class BatchSplitter implements Iterable<MessageBatch> {
   readonly #messages: MessageBatch;
   readonly #maxSizeBytes: number;
   readonly #sendOptions: SendBatchOptions;
+  readonly #addedBytes: number;
   readonly #converter: MessageConverter;
 
   /**
@@ -46,7 +52,8 @@ export class BatchSplitter implements Iterable<MessageBatch> {
    * @throws MessageIllegalError for an empty list, and for one that holds something other than RocketMessages; UnknownOptionError
    */
   constructor(destination: string, messages: MessageBatch, options: BatchSplitterOptions = {}) {
-    const { maxSizeBytes, sendOptions, converter } = checkMethodOptions('BatchSplitter', options, RULES);
+    const checked = checkMethodOptions('BatchSplitter', options, RULES);
+    const { maxSizeBytes, sendOptions, addedBytesPerMessage, converter } = checked;
     if (!isBatch(messages)) {
       const reason = 'it must be an array of RocketMessages';
       throw new MessageIllegalError({ field: 'the list to split', value: messages, reason });
@@ -55,6 +62,7 @@ export class BatchSplitter implements Iterable<MessageBatch> {
     this.#messages = messages;
     this.#maxSizeBytes = maxSizeBytes ?? MAX_SIZE_BYTES;
     this.#sendOptions = checkSendOptions('BatchSplitter', sendOptions ?? {});
+    this.#addedBytes = addedBytesPerMessage ?? 0;
     this.#converter = converter ?? new DefaultMessageConverter();
   }
 
@@ -77,7 +85,7 @@ export class BatchSplitter implements Iterable<MessageBatch> {
 
   #sizeOf(message: RocketMessage): number {
     const [composed] = composeBatch(this.#destination, [message], this.#sendOptions, this.#converter);
-    const sizeBytes = composed === undefined ? 0 : batchSizeOf(composed);
+    const sizeBytes = composed === undefined ? 0 : batchSizeOf(composed) + this.#addedBytes;
     if (sizeBytes <= this.#maxSizeBytes) return sizeBytes;
     throw new MessageTooLargeError({ field: 'batch', sizeBytes, limitBytes: this.#maxSizeBytes });
   }

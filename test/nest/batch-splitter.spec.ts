@@ -55,6 +55,15 @@ describe('a list of messages', () => {
     expect(split(oneByteMore).map((part) => part.length)).toEqual([3, 1]);
   });
 
+  it('leaves room in each message for what is added when it is sent', () => {
+    const messages = Array.from({ length: 4 }, () => new RocketMessage('x'));
+    const maxSizeBytes = sizeOf(messages);
+    expect(split(messages, { maxSizeBytes }).map((part) => part.length)).toEqual([4]);
+    const addedBytesPerMessage = Math.ceil((maxSizeBytes + 1) / 3 - maxSizeBytes / 4);
+    expect(split(messages, { maxSizeBytes, addedBytesPerMessage }).map((part) => part.length)).toEqual([2, 2]);
+    expect(() => split(messages, { addedBytesPerMessage: -1 })).toThrow(MessageIllegalError);
+  });
+
   it('is looked at batch by batch', () => {
     const parts = new BatchSplitter('t', [new RocketMessage('x'), new RocketMessage(1n)], { maxSizeBytes: 150 })[
       Symbol.iterator
