@@ -4,6 +4,7 @@ import {
   OP_HALF_TOPIC,
   RETRY_TOPIC_PREFIX,
   SCHEDULE_TOPIC,
+  SYSTEM_GROUP_PREFIX,
   TRANS_CHECK_MAX_TIME_TOPIC,
 } from '../types/index.js';
 
@@ -34,5 +35,5 @@ export function isGroupTopic(topic: string): boolean {
 
 /** A group that is none of the application's: its offsets are the broker's notes. */
 export function isSystemGroup(group: string): boolean {
-  return group.startsWith('CID_RMQ_SYS_');
+  return group.startsWith(SYSTEM_GROUP_PREFIX);
 }

@@ -1,5 +1,6 @@
 import {
   SCHEDULE_TOPIC,
+  SYSTEM_GROUP_PREFIX,
   type FileSystem,
   type MessageStore,
   type SubscriptionGroupTable,
@@ -76,9 +77,6 @@ export interface ObservedGroup {
   /** What its members hold in memory, by topic. */
   readonly cached: readonly { readonly topic: string; readonly messages: number; readonly bytes: number }[];
 }
-
-/** The broker's own notes stand under such names. */
-const SYSTEM_GROUP_PREFIX = 'CID_RMQ_SYS_';
 
 export async function lookAt(parts: BrokerParts): Promise<BrokerState> {
   const diskUsedRatio = await diskUsed(parts);

@@ -5,6 +5,7 @@ import {
   OP_HALF_TOPIC,
   RETRY_TOPIC_PREFIX,
   SCHEDULE_TOPIC,
+  SYSTEM_GROUP_PREFIX,
   TIMER_TOPIC,
   TRANS_CHECK_MAX_TIME_TOPIC,
 } from '../types/index.js';
@@ -37,6 +38,10 @@ export function checkTopicName(topic: unknown): asserts topic is string {
 /** @throws NameIllegalError */
 export function checkGroupName(group: unknown): asserts group is string {
   checkName('group', group, MAX_GROUP_CHARACTERS);
+  // Whoever joined it would move what the broker has noted there, such as which transactions are pending.
+  if (group.startsWith(SYSTEM_GROUP_PREFIX)) {
+    throw new NameIllegalError({ kind: 'group', name: group, reason: "groups of such names are the broker's own" });
+  }
 }
 
 /**
@@ -50,7 +55,7 @@ export function checkSendableTopic(topic: unknown): asserts topic is string {
     throw new NameIllegalError({ kind: 'topic', name: topic, reason: 'only the broker itself writes to it' });
 }
 
-function checkName(kind: 'topic' | 'group', name: unknown, maxCharacters: number): void {
+function checkName(kind: 'topic' | 'group', name: unknown, maxCharacters: number): asserts name is string {
   if (typeof name !== 'string' || name.trim() === '') {
     throw new NameIllegalError({ kind, name, reason: 'it must be a text that is not empty' });
   }

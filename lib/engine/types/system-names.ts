@@ -13,6 +13,9 @@ export const TIMER_TOPIC = 'rmq_sys_wheel_timer';
 /** The group whose offsets say how far half and op topics are worked off. */
 export const TRANSACTION_GROUP = 'CID_RMQ_SYS_TRANS';
 
+/** Groups of such names are the broker's: their offsets are its notes (`MixAll.CID_SYS_RMQ_TRANS`, `CID_RMQ_SYS_PREFIX`). */
+export const SYSTEM_GROUP_PREFIX = 'CID_RMQ_SYS_';
+
 export const RETRY_TOPIC_PREFIX = '%RETRY%';
 export const DEAD_LETTER_TOPIC_PREFIX = '%DLQ%';
 

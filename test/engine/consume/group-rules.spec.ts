@@ -75,7 +75,7 @@ describe('members of one group', () => {
 });
 
 describe('a subscription', () => {
-  it.each(['', 'two words', 'a@b', 'x'.repeat(121), 'DEFAULT_CONSUMER'])(
+  it.each(['', 'two words', 'a@b', 'x'.repeat(121), 'DEFAULT_CONSUMER', 'CID_RMQ_SYS_TRANS'])(
     'is refused for a group named %j',
     async (group) => {
       await expect(harness.subscribe(group, {})).rejects.toThrow(NameIllegalError);

@@ -37,7 +37,7 @@ describe('a pull consumer is refused', () => {
     await expect(harness.pull.createConsumer(untyped(options))).rejects.toThrow(PullGroupMissingError);
   });
 
-  it.each(['a b', 'group/1', 'x'.repeat(121), '日本'])('with the group name %j', async (group) => {
+  it.each(['a b', 'group/1', 'x'.repeat(121), '日本', 'CID_RMQ_SYS_TRANS'])('with the group name %j', async (group) => {
     await expect(harness.create({ group })).rejects.toThrow(NameIllegalError);
     expect(harness.store.context.groups.get(group)).toBeUndefined();
   });
