@@ -1,5 +1,5 @@
 import { formatProperties, parseProperties, redraft } from '../store/index.js';
-import { Property, SysFlag, type RecordDraft, type StoredRecord } from '../types/index.js';
+import { DEAD_LETTER_TOPIC_PREFIX, Property, SysFlag, type RecordDraft, type StoredRecord } from '../types/index.js';
 
 /** What its former way through the broker has left on a message. The next way begins without it. */
 const BOOKKEEPING = [
@@ -47,7 +47,14 @@ export function topicOfOrigin({ properties }: StoredRecord): string | undefined 
  */
 export function toResent(record: StoredRecord, topic: string, queueId: number): RecordDraft {
   const properties = parseProperties(record.propertiesText);
+  const before = properties[Property.DLQ_ORIGIN_TOPIC];
+  const firstRecord = properties[Property.ORIGIN_MESSAGE_ID];
   for (const name of BOOKKEEPING) delete properties[name];
+  // It is another group's dead letter again, and must say where that one had it from.
+  if (topic.startsWith(DEAD_LETTER_TOPIC_PREFIX) && before !== undefined) {
+    properties[Property.RETRY_TOPIC] = before;
+    if (firstRecord !== undefined) properties[Property.ORIGIN_MESSAGE_ID] = firstRecord;
+  }
   return {
     ...redraft(record, topic, queueId),
     properties: formatProperties(properties),

@@ -1,5 +1,11 @@
 import { messageOf, stackOf } from '../../errors/thrown.js';
-import type { MaybePromise, PullBatch, StoredRecord, TimerHandle } from '../types/index.js';
+import {
+  DEAD_LETTER_TOPIC_PREFIX,
+  type MaybePromise,
+  type PullBatch,
+  type StoredRecord,
+  type TimerHandle,
+} from '../types/index.js';
 import type { ConsumeRoom, SelectorFunctions } from './consume-room.js';
 import { Lane, type LaneHandler, type LaneQueue } from './lane.js';
 import type { OffsetCell } from './offset-cell.js';
@@ -263,7 +269,7 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
       return;
     }
     const bytesBefore = window.heldBytes;
-    for (const record of batch.messages) this.#laneOf(record).add(window.push(record));
+    for (const record of batch.messages) this.#laneOf(record).add(window.push(this.#asSeen(record)));
     this.#owner?.budget.take(batch.messages.length, window.heldBytes - bytesBefore);
     if (batch.status === 'FOUND' || batch.status === 'NO_MATCHED_MESSAGE') {
       this.#owner?.passedOver(this.topic, batch.nextOffset - window.nextOffset - batch.messages.length);
@@ -273,6 +279,11 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
     this.#offset.commit(window.commitOffset);
     this.#atEnd = batch.nextOffset >= batch.maxOffset && !this.#arrived;
     this.fetchAgain();
+  }
+
+  /** A dead letter of another group tells of that one's attempts. This group's begin anew, or it would be given up at its first failure. */
+  #asSeen(record: StoredRecord): StoredRecord {
+    return this.topic.startsWith(DEAD_LETTER_TOPIC_PREFIX) ? withReconsumeTimes(record, 0) : record;
   }
 
   #moveTo({ status, nextOffset, minOffset, maxOffset }: PullBatch): void {

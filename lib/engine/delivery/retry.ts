@@ -48,7 +48,7 @@ export class RetryService implements Redelivery {
     const queueNums = Math.max(retryQueueNums, 1);
     const topic = retryTopicOf(group);
     await this.#context.topics.ensure(topic, queueNums);
-    return this.#again(message, topic, this.#context.random.nextInt(queueNums), {});
+    return this.#again(message, group, topic, this.#context.random.nextInt(queueNums), {});
   }
 
   async #deadLetter(
@@ -57,7 +57,7 @@ export class RetryService implements Redelivery {
   ): Promise<RecordDraft> {
     const topic = deadLetterTopicOf(group);
     await this.#context.topics.ensure(topic, DEAD_LETTER_QUEUES);
-    const draft = this.#again(message, topic, 0, { [Property.DELAY]: '0' });
+    const draft = this.#again(message, group, topic, 0, { [Property.DELAY]: '0' });
     const { text, leftOut } = fittedProperties(draft.properties);
     if (leftOut.length > 0) {
       this.#context.logger.warn(
@@ -72,9 +72,15 @@ export class RetryService implements Redelivery {
     };
   }
 
-  #again(message: StoredRecord, topic: string, queueId: number, changes: Record<string, string>): RecordDraft {
+  #again(
+    message: StoredRecord,
+    group: string,
+    topic: string,
+    queueId: number,
+    changes: Record<string, string>,
+  ): RecordDraft {
     const properties = parseProperties(message.propertiesText);
-    properties[Property.RETRY_TOPIC] ??= message.storedTopic;
+    if (message.storedTopic !== retryTopicOf(group)) noteTopic(properties, message.storedTopic);
     properties[Property.ORIGIN_MESSAGE_ID] ??= message.offsetMsgId;
     properties[Property.WAIT] = 'false';
     Object.assign(properties, changes);
@@ -88,4 +94,14 @@ export class RetryService implements Redelivery {
   async #append(draft: RecordDraft): Promise<void> {
     await this.#context.store.append(draft);
   }
+}
+
+/**
+ * Notes the topic in which the group has found the message: its retries go to who listens there. A dead letter of another group keeps where that one had it from, too. (RocketMQ
+ * keeps the oldest topic alone, which its consumers do not look at.)
+ */
+function noteTopic(properties: Record<string, string>, foundIn: string): void {
+  const before = properties[Property.RETRY_TOPIC];
+  if (before !== undefined) properties[Property.DLQ_ORIGIN_TOPIC] = before;
+  properties[Property.RETRY_TOPIC] = foundIn;
 }

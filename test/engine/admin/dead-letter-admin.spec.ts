@@ -101,6 +101,25 @@ describe('the admin API, dead letters', () => {
     expect(deadLetters.map(({ message }) => message.reconsumeTimes)).toEqual([1, 1]);
   });
 
+  it('of a group that listens to dead letters go back to those, and from there to where they came from', async () => {
+    let isHandled = false;
+    const support = await harness.listen('support', '%DLQ%g', () => {
+      if (!isHandled) throw new NonRetryableError('not today');
+    });
+    await harness.send('orders', 'x');
+    await harness.settle();
+    const { deadLetters } = await harness.admin.deadLetters.list('support');
+    expect(deadLetters).toMatchObject([{ originTopic: '%DLQ%g', message: { body: Buffer.from('x') } }]);
+    isHandled = true;
+    expect(await harness.admin.deadLetters.resendAll('support')).toEqual({ resent: 1, failed: [] });
+    await harness.settle();
+    expect(support.received).toEqual(['x', 'x']);
+    isBroken = false;
+    expect(await harness.admin.deadLetters.resendAll('g', { fromOffset: 1 })).toEqual({ resent: 1, failed: [] });
+    await harness.settle();
+    expect(bodiesOf(received)).toEqual(['x', 'x']);
+  });
+
   it('are consumed when they are sent again and handled, and dead when they fail again', async () => {
     const sent = await harness.send('orders', 'x');
     await harness.settle();

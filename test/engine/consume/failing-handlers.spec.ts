@@ -244,6 +244,31 @@ describe('a message whose concurrent handler fails', () => {
   });
 });
 
+describe('a dead letter that another group listens to', () => {
+  it('comes again to that listener when it fails, as often as other messages', async () => {
+    await harness.subscribe('shop', { handler: fail, maxReconsumeTimes: 0 });
+    const witness = new Witness(fail);
+    await harness.subscribe('support', { topic: '%DLQ%shop', handler: witness.handler, maxReconsumeTimes: 1 });
+    await harness.send('orders', ['m']);
+    await harness.advance(10_000);
+    expect(witness.attempts).toEqual(['m#1', 'm#2']);
+    expect(witness.seen.map(({ topic }) => topic)).toEqual(['%DLQ%shop', '%DLQ%shop']);
+    await harness.advance(3_600_000);
+    expect(await harness.bodiesIn('%DLQ%support')).toEqual(['m']);
+    expect(await harness.bodiesIn('%DLQ%shop')).toEqual(['m']);
+  });
+
+  it('comes again in its place when it is handled orderly', async () => {
+    await harness.subscribe('shop', { handler: fail, delayLevelWhenNextConsume: -1 });
+    const witness = new Witness(({ reconsumeTimes }) => (reconsumeTimes < 2 ? fail() : undefined));
+    const orderly = { consumeMode: 'ORDERLY', maxReconsumeTimes: 5 } as const;
+    await harness.subscribe('support', { topic: '%DLQ%shop', handler: witness.handler, ...orderly });
+    await harness.send('orders', ['m']);
+    await harness.advance(3000);
+    expect(witness.attempts).toEqual(['m#1', 'm#2', 'm#3']);
+  });
+});
+
 describe('retries of a group', () => {
   it('go to the listener of their own topic, within its concurrency', async () => {
     await harness.createTopic('fees', 1);
