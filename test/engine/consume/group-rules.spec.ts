@@ -82,13 +82,16 @@ describe('a subscription', () => {
     },
   );
 
-  it.each(['', 'a.b', 'x'.repeat(128), '%RETRY%shop'])('is refused for a topic named %j', async (topic) => {
-    await expect(harness.subscribe('shop', { topic })).rejects.toThrow(NameIllegalError);
-  });
+  it.each(['', 'a.b', 'x'.repeat(128), '%RETRY%shop', '%DLQ%shop'])(
+    'is refused for a topic named %j',
+    async (topic) => {
+      await expect(harness.subscribe('shop', { topic })).rejects.toThrow(NameIllegalError);
+    },
+  );
 
   it('is possible for the dead letters of a group with a long name', async () => {
     const topic = `%DLQ%${'x'.repeat(120)}`;
-    await expect(harness.subscribe('x'.repeat(120), { topic })).resolves.toBeDefined();
+    await expect(harness.subscribe('support', { topic })).resolves.toBeDefined();
   });
 
   it.each<[string, Partial<SubscriptionSpec>]>([
