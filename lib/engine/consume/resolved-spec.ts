@@ -51,7 +51,7 @@ export function resolveSpec(spec: ConsumerOptions, nowMs: number, makeClientId: 
     ...spec,
     clientId: spec.clientId ?? makeClientId(),
     hasStableClientId: spec.clientId !== undefined,
-    consumeTimestampMs: spec.consumeTimestampMs ?? nowMs - DEFAULT_TIMESTAMP_AGE_MS,
+    consumeTimestampMs: spec.consumeTimestampMs ?? Math.max(nowMs - DEFAULT_TIMESTAMP_AGE_MS, 0),
     pullThresholdForConsumer: spec.pullThresholdForConsumer ?? DEFAULT_PULL_THRESHOLD_FOR_CONSUMER,
     pullThresholdSizeForConsumerBytes:
       spec.pullThresholdSizeForConsumerBytes ?? DEFAULT_PULL_THRESHOLD_SIZE_FOR_CONSUMER_BYTES,

@@ -1,5 +1,6 @@
 import type { ConsumerOptions } from '../../../lib/engine/consume/index.js';
 import { startPosition } from '../../../lib/engine/consume/start-position.js';
+import { ManualClock } from '../../../lib/engine/io/index.js';
 import type { MessageStore } from '../../../lib/engine/types/index.js';
 import { ConsumeHarness, numbered, Witness } from './consume-harness.js';
 
@@ -42,6 +43,17 @@ describe('a new group begins', () => {
   it('half an hour ago by CONSUME_FROM_TIMESTAMP without a time', async () => {
     await harness.advance(28 * 60_000);
     expect(await bodiesSeenBy({ consumeFromWhere: 'CONSUME_FROM_TIMESTAMP' })).toEqual(['m3', 'm4']);
+  });
+
+  it('on a clock that has just begun to count as on others', async () => {
+    const own = await ConsumeHarness.open({ clock: new ManualClock(0) });
+    await own.createTopic('orders', 1);
+    await own.send('orders', ['m']);
+    const witness = new Witness();
+    await own.subscribe('shop', { handler: witness.handler }, { consumeFromWhere: 'CONSUME_FROM_TIMESTAMP' });
+    await own.settle();
+    expect(witness.bodies).toEqual(['m']);
+    await own.close();
   });
 
   it('where it was found to begin, even if it is killed before the first message', async () => {
