@@ -1,4 +1,5 @@
 import type { Clock, StoredRecord } from '../types/index.js';
+import { nextTurn } from './busy.js';
 import type { QueueCursor } from './queue-cursor.js';
 
 /** Ends the reading for one poll, so that a poll for many large messages is bounded in memory, too. */
@@ -15,6 +16,9 @@ export class CursorRound {
   readonly #topics = new Map<string, Map<number, QueueCursor>>();
   /** In the order of their turns. */
   #cursors: readonly QueueCursor[] = [];
+  /** When the app is to have a turn, and reads since its last one: over all polls, because those of a loop may follow each other without one. */
+  #sliceEndMs = 0;
+  #reads = 0;
 
   constructor(clock: Clock, batchSize: number) {
     this.#clock = clock;
@@ -61,8 +65,6 @@ export class CursorRound {
       count += cursor.heldCount;
       bytes += cursor.heldBytes;
     }
-    let sliceEndMs = this.#clock.monotonicMs() + SLICE_MS;
-    let reads = 0;
     for (let searches = true; searches;) {
       let found = false;
       let looked = false;
@@ -78,9 +80,10 @@ export class CursorRound {
         count += cursor.heldCount - countBefore;
         bytes += cursor.heldBytes - bytesBefore;
         if (cursor.heldCount > countBefore) found = true;
-        if (++reads % MAX_READS_PER_SLICE === 0 || this.#clock.monotonicMs() >= sliceEndMs) {
-          await this.#nextTurn();
-          sliceEndMs = this.#clock.monotonicMs() + SLICE_MS;
+        if (++this.#reads >= MAX_READS_PER_SLICE || this.#clock.monotonicMs() >= this.#sliceEndMs) {
+          await nextTurn(this.#clock);
+          this.#sliceEndMs = this.#clock.monotonicMs() + SLICE_MS;
+          this.#reads = 0;
         }
       }
       // What was found is not held back for the sake of more that may be far away.
@@ -98,9 +101,5 @@ export class CursorRound {
     }
     this.#cursors = [...cursors.slice(turns), ...cursors.slice(0, turns)];
     return messages;
-  }
-
-  #nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.#clock.defer(resolve));
   }
 }

@@ -1,6 +1,6 @@
 import { PullPollPendingError } from '../../errors/index.js';
 import type { StoredRecord } from '../types/index.js';
-import { whileBusy } from './busy.js';
+import { nextTurn, whileBusy } from './busy.js';
 import type { CursorRound } from './cursor-round.js';
 import type { PullRoom } from './pull-room.js';
 import { WakeSignal } from './wake-signal.js';
@@ -68,8 +68,13 @@ export class Poller {
       if (this.#isEnabled()) await whileBusy(activity, () => cursors.fill(maxCount, isOver));
       if (this.#stopped) return [];
       const messages = this.#isEnabled() ? cursors.take(maxCount) : [];
+      if (messages.length > 0) return messages;
       const restMs = deadlineMs - clock.monotonicMs();
-      if (messages.length > 0 || restMs <= 0) return messages;
+      if (restMs <= 0) {
+        // Whoever polls again and again without waiting would keep the app from all else, the sends that it waits for among it.
+        await nextTurn(clock);
+        return [];
+      }
       await this.#signal.wait(version, Math.min(restMs, REFRESH_INTERVAL_MS));
     }
   }

@@ -57,6 +57,20 @@ describe('a poll', () => {
     expect(poll.value).toEqual([]);
   });
 
+  it.each([
+    ['finds nothing', 0],
+    ['finds something', 2000],
+  ])('lets the app have its turns also in a loop that does not wait and %s', async (_what, count) => {
+    await harness.send('log', 0, numbered('m', count));
+    const consumer = await harness.subscribed();
+    let hasTurn = false;
+    setImmediate(() => {
+      hasTurn = true;
+    });
+    for (let polls = 0; polls < 150; polls++) await consumer.poll({ timeoutMs: 0, maxCount: 10 });
+    expect(hasTurn).toBe(true);
+  });
+
   it('waits for five seconds unless told otherwise', async () => {
     const consumer = await harness.subscribed();
     const poll = new Watched(consumer.poll());
