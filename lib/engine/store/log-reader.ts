@@ -1,6 +1,6 @@
 import { StoreCorruptError } from '../../errors/index.js';
 import { checkRecord } from './record-checker.js';
-import { MAGIC_V1, MAGIC_V2, readInt64, RecordField } from './record-format.js';
+import { RecordField, statedSize } from './record-format.js';
 import type { RecordMemory } from './record-memory.js';
 import type { SegmentFiles } from './segment-files.js';
 
@@ -91,10 +91,7 @@ export class LogReader {
   /** Size of the record at `offset`, as it says itself; undefined where no record begins. */
   async sizeOfRecord(offset: number): Promise<number | undefined> {
     const head = Buffer.alloc(RecordField.SYS_FLAG);
-    if ((await this.#segments.read(head, offset)) < head.length) return undefined;
-    const magic = head.readInt32BE(RecordField.MAGIC);
-    const isRecord = magic === MAGIC_V1 || magic === MAGIC_V2;
-    return isRecord && readInt64(head, RecordField.PHYSICAL_OFFSET) === offset ? head.readInt32BE(0) : undefined;
+    return statedSize(head, 0, await this.#segments.read(head, offset), offset);
   }
 
   /** The file of an offset, and the place in there: for errors. */

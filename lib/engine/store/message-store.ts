@@ -24,7 +24,7 @@ import type { EntrySource } from './entry-block.js';
 import type { LogReader } from './log-reader.js';
 import type { LogBlock, LogTail } from './log-tail.js';
 import { RecordMemory } from './record-memory.js';
-import { MAX_PROPERTIES_BYTES, MAX_RECORD_BYTES, MIN_RECORD_BYTES, RecordField } from './record-format.js';
+import { MAX_PROPERTIES_BYTES, MAX_RECORD_BYTES, MIN_RECORD_BYTES, RecordField, statedSize } from './record-format.js';
 import { StoredMessage } from './stored-message.js';
 
 /** Entries that one pull looks at: bounds its time when a filter lets nothing pass (`maxFilterMessageSize` / 20). */
@@ -106,8 +106,8 @@ export class LogMessageStore implements MessageStore {
     if (physicalOffset < 0 || physicalOffset + MIN_RECORD_BYTES > log.visibleOffset) return undefined;
     const block = tail.find(physicalOffset);
     if (block === undefined) return this.#readRecordFromDisk(physicalOffset);
-    const sizeBytes = block.bytes.readInt32BE(physicalOffset - block.startOffset + RecordField.TOTAL_SIZE);
-    if (sizeBytes < MIN_RECORD_BYTES) return undefined;
+    const sizeBytes = statedSize(block.bytes, physicalOffset - block.startOffset, block.usedBytes, physicalOffset);
+    if (sizeBytes === undefined || sizeBytes < MIN_RECORD_BYTES) return undefined;
     const memory = new RecordMemory(sizeBytes);
     const at = this.#findRecord(physicalOffset, sizeBytes, memory);
     return at === undefined ? undefined : this.#message(memory.bytes, at);

@@ -83,6 +83,14 @@ export function readStoreTimestampMs(bytes: Buffer, at: number): number {
   return readInt64(bytes, at + RecordField.BORN_HOST + (isIPv6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES));
 }
 
+/** Size of the record that begins at `at`, as it says itself; undefined when none of this place in the log begins there. @param end of what the bytes hold */
+export function statedSize(bytes: Buffer, at: number, end: number, physicalOffset: number): number | undefined {
+  if (end - at < RecordField.SYS_FLAG) return undefined;
+  const magic = bytes.readInt32BE(at + RecordField.MAGIC);
+  if (magic !== MAGIC_V1 && magic !== MAGIC_V2) return undefined;
+  return readInt64(bytes, at + RecordField.PHYSICAL_OFFSET) === physicalOffset ? bytes.readInt32BE(at) : undefined;
+}
+
 /** Without the range checks of `Buffer.writeInt32BE`: the caller has made room, and any 32 bits are right. */
 export function writeInt32(bytes: Buffer, value: number, at: number): void {
   bytes[at] = value >>> 24;

@@ -351,6 +351,25 @@ describe('writing to the store', () => {
     expect(await store.messages.readRecord(-1)).toBeUndefined();
     expect(await store.messages.readRecord(1_000_000)).toBeUndefined();
   });
+
+  it.each([
+    ['in memory', 1024 * 1024],
+    ['on the disk', 1],
+  ])('reads nothing at a place of the log %s where no record begins', async (_, bodyBytes) => {
+    await open(files, { mappedFileSizeCommitLogBytes: 4 * 1024 * 1024 });
+    const places = new Set<number>();
+    const bodies = ['x'.padEnd(100, '\u0000'), 'y'.repeat(100), 'z'.repeat(bodyBytes)];
+    for (const body of bodies) places.add((await store.messages.append(testDraft(body))).physicalOffset);
+    if (bodyBytes === 1) {
+      await store.close();
+      await open(files, { mappedFileSizeCommitLogBytes: 4 * 1024 * 1024 });
+    }
+    const [, , last] = places;
+    for (let place = 0; place < last! + 300; place++) {
+      const record = await store.messages.readRecord(place);
+      expect(record?.commitLogOffset).toBe(places.has(place) ? place : undefined);
+    }
+  });
 });
 
 async function fill(ballast: FileHandle): Promise<void> {
