@@ -1,7 +1,6 @@
 import { InvalidOptionError } from '../../errors/index.js';
 import { HALF_TOPIC, Property, SCHEDULE_TOPIC, type RecordDraft, type StoredRecord } from '../types/index.js';
-import { findProperty, formatProperties, parseProperties } from '../store/index.js';
-import { redraft } from '../store/index.js';
+import { canBeTopic, findProperty, formatProperties, parseProperties, parseQueueId, redraft } from '../store/index.js';
 
 /** RocketMQ's `messageDelayLevel`: level 1 is the first of the list. */
 export const DEFAULT_MESSAGE_DELAY_LEVEL = '1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h';
@@ -92,8 +91,8 @@ export function toScheduled(draft: RecordDraft, level: number): RecordDraft {
  */
 export function fromScheduled(record: StoredRecord): RecordDraft | undefined {
   const topic = findProperty(record.propertiesText, Property.REAL_TOPIC);
-  const queueIdText = findProperty(record.propertiesText, Property.REAL_QUEUE_ID);
-  if (topic === undefined || queueIdText === undefined || !/^\d{1,9}$/.test(queueIdText)) return undefined;
+  const queueId = parseQueueId(findProperty(record.propertiesText, Property.REAL_QUEUE_ID) ?? '');
+  if (topic === undefined || !canBeTopic(topic) || queueId === undefined) return undefined;
   if (topic === HALF_TOPIC || topic === SCHEDULE_TOPIC) return undefined;
-  return redraft(record, topic, Number(queueIdText));
+  return redraft(record, topic, queueId);
 }

@@ -3,6 +3,7 @@ import { ConsumeQueue, type QueueBudgets } from './consume-queue.js';
 import { QUEUE_ENTRY_BYTES, readEntryOffset, readEntrySize } from './consume-queue-format.js';
 import { BlockBudget } from './entry-block.js';
 import type { FilePool } from './file-pool.js';
+import { parseQueueId } from './queue-place.js';
 import { RingBudget } from './ring-budget.js';
 import { SegmentFiles } from './segment-files.js';
 
@@ -74,7 +75,8 @@ export class ConsumeQueueSet {
     const queues: [topic: string, queueId: number][] = [];
     for (const topic of await this.#fileSystem.list(this.#directory)) {
       for (const name of await this.#fileSystem.list(`${this.#directory}/${topic}`)) {
-        if (/^\d+$/.test(name)) queues.push([topic, Number(name)]);
+        const queueId = parseQueueId(name);
+        if (queueId !== undefined) queues.push([topic, queueId]);
       }
     }
     await inParallel(queues, async ([topic, queueId]) => {

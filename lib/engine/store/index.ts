@@ -9,6 +9,7 @@ export { javaStringHash } from './java-hash.js';
 export { findProperty, formatProperties, formatProperty, parseProperties } from './message-properties.js';
 export { MAX_BODY_BYTES, MAX_PROPERTIES_BYTES } from './record-format.js';
 export { offsetMessageId, offsetMessageIds } from './stored-message.js';
+export { canBeTopic, parseQueueId } from './queue-place.js';
 export { PERM_READ, PERM_WRITE, topicConfig } from './topic-config-table.js';
 export {
   dataVersionOf,

@@ -1,4 +1,4 @@
-import { MessageTooLargeError, StoreCorruptError, TopicBusyError } from '../../errors/index.js';
+import { MessageTooLargeError, NameIllegalError, StoreCorruptError, TopicBusyError } from '../../errors/index.js';
 import type {
   AppendedRecord,
   AppendWaiter,
@@ -23,6 +23,7 @@ import type { Dispatcher } from './dispatcher.js';
 import type { EntrySource } from './entry-block.js';
 import type { LogReader } from './log-reader.js';
 import type { LogBlock, LogTail } from './log-tail.js';
+import { canBeQueueId, canBeTopic } from './queue-place.js';
 import { RecordMemory } from './record-memory.js';
 import { MAX_PROPERTIES_BYTES, MAX_RECORD_BYTES, MIN_RECORD_BYTES, RecordField, statedSize } from './record-format.js';
 import { StoredMessage } from './stored-message.js';
@@ -65,7 +66,8 @@ export class LogMessageStore implements MessageStore {
     else {
       const queue = queues.get(topic, queueId);
       const isMissing = queue === undefined && topics.get(topic) === undefined;
-      if (isMissing || (this.#inTheMaking.size > 0 && this.#inTheMaking.has(topic))) {
+      if (isMissing && !(canBeTopic(topic) && canBeQueueId(queueId))) waiter.onFailed(noQueueError(draft));
+      else if (isMissing || (this.#inTheMaking.size > 0 && this.#inTheMaking.has(topic))) {
         this.#submitToNewTopic(draft, waiter);
       } else log.append(draft, queue ?? queues.getOrCreate(topic, queueId), waiter);
     }
@@ -383,6 +385,11 @@ function tooLargeError(draft: RecordDraft): MessageTooLargeError | undefined {
   const limitBytes = MAX_RECORD_BYTES - MAX_PROPERTIES_BYTES - MIN_RECORD_BYTES - 512;
   if (draft.body.length <= limitBytes) return undefined;
   return new MessageTooLargeError({ field: 'body', sizeBytes: draft.body.length, limitBytes });
+}
+
+/** Who sends is told before. This is for what records of the disk name: such a topic would lie outside of the store, or have more queues than there is memory. */
+function noQueueError({ topic, queueId }: RecordDraft): NameIllegalError {
+  return new NameIllegalError({ kind: 'topic', name: topic, reason: `it can not have a queue ${queueId}` });
 }
 
 /** Either of the two may be the damaged one: the record, or the entry that leads there. */

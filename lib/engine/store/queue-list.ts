@@ -1,9 +1,10 @@
 import type { StateDirectory, StateFile } from '../types/index.js';
 import type { ConsumeQueue } from './consume-queue.js';
-import { FILLER_ENTRY_SIZE } from './consume-queue-format.js';
+import { FILLER_ENTRY_SIZE, QUEUE_ENTRY_BYTES } from './consume-queue-format.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import { isObject, tableOf } from './data-version.js';
 import type { DeletedTopics } from './deleted-topics.js';
+import { canBeTopic, parseQueueId } from './queue-place.js';
 
 const FILE_NAME = 'consumeQueues.json';
 /** It is written behind each checkpoint; the interval only covers a write that failed and is tried again. */
@@ -91,10 +92,10 @@ export class QueueList {
   #stated(): readonly StatedQueue[] {
     const stated: StatedQueue[] = [];
     for (const [topic, ranges] of Object.entries(tableOf(this.#file?.initial, 'queueTable'))) {
-      if (!isObject(ranges) || !this.#isExpected(topic)) continue;
-      for (const [queueId, range] of Object.entries(ranges)) {
-        if (!Array.isArray(range)) continue;
-        stated.push({ topic, queueId: Number(queueId), begin: Number(range[0]), end: Number(range[1]) });
+      if (!isObject(ranges) || !canBeTopic(topic) || !this.#isExpected(topic)) continue;
+      for (const [name, range] of Object.entries(ranges)) {
+        const queueId = parseQueueId(name);
+        if (queueId !== undefined && isRange(range)) stated.push({ topic, queueId, begin: range[0], end: range[1] });
       }
     }
     return stated;
@@ -121,6 +122,19 @@ export class QueueList {
     this.#file?.markDirty();
     await this.#file?.flush();
   }
+}
+
+/** A number that no queue gets to would be gone on with for good. */
+function isRange(range: unknown): range is [begin: number, end: number] {
+  if (!Array.isArray(range)) return false;
+  const [begin, end] = range as unknown[];
+  return isEntryNumber(begin) && isEntryNumber(end) && begin <= end;
+}
+
+function isEntryNumber(value: unknown): value is number {
+  return (
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) * QUEUE_ENTRY_BYTES < Number.MAX_SAFE_INTEGER
+  );
 }
 
 /** The queue begins later than it did, though the log still has a message before: retention was not it. */

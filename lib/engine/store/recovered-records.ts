@@ -4,12 +4,9 @@ import type { DeletedTopics } from './deleted-topics.js';
 import { isIndexed, isQueued } from './dispatcher.js';
 import { indexTopicHash } from './index-keys.js';
 import type { KeyIndex } from './key-index.js';
-import { MIN_RECORD_BYTES } from './record-format.js';
+import { canBeMessage, canBeTopic } from './queue-place.js';
 import { type ByteRange, ScannedRecord } from './scanned-record.js';
 import type { TagsCodes } from './tags-code.js';
-
-/** More queues than any topic has. A wrong bit in a queue's id must not make a topic of millions of them. */
-const MAX_QUEUE_ID = 65_535;
 
 /** A record whose number in its queue is not above the one before it. */
 export interface QueueDisorder {
@@ -25,6 +22,7 @@ class RecoveredTopic {
   readonly name: string;
   readonly nameBytes: Uint8Array;
   readonly indexHash: number;
+  readonly isPossible: boolean;
   /** By queue id. */
   readonly queues: (RecoveredQueue | undefined)[] = [];
 
@@ -32,6 +30,7 @@ class RecoveredTopic {
     this.name = name;
     this.nameBytes = nameBytes;
     this.indexHash = indexTopicHash(javaHash);
+    this.isPossible = canBeTopic(name);
   }
 }
 
@@ -116,9 +115,7 @@ export class RecoveredRecords {
     const record = this.#record;
     if (!isQueued(record.sysFlag) || this.#deletedTopics.covers(topic.name, physicalOffset)) return;
     const { queueId, queueOffset } = record;
-    // Each message before it in its queue has taken room in the log.
-    const isPossible = queueOffset >= 0 && queueOffset * MIN_RECORD_BYTES <= physicalOffset;
-    if (!isPossible || queueId < 0 || queueId > MAX_QUEUE_ID) {
+    if (!topic.isPossible || !canBeMessage(queueId, queueOffset, physicalOffset)) {
       this.#firstDisorder ??= { topic: topic.name, queueId, last: -1, queueOffset, physicalOffset };
       return;
     }

@@ -89,6 +89,8 @@ describe('a delayed record', () => {
     ['no topic', { REAL_QID: '0' }],
     ['no queue', { REAL_TOPIC: 'orders' }],
     ['a queue that is no number', { REAL_TOPIC: 'orders', REAL_QID: '-1' }],
+    ['a queue that no topic has', { REAL_TOPIC: 'orders', REAL_QID: '99999999' }],
+    ['a topic that leads out of the store', { REAL_TOPIC: '../orders', REAL_QID: '0' }],
     ['the half topic', { REAL_TOPIC: 'RMQ_SYS_TRANS_HALF_TOPIC', REAL_QID: '0' }],
     ['the schedule topic', { REAL_TOPIC: 'SCHEDULE_TOPIC_XXXX', REAL_QID: '0' }],
   ])('goes nowhere with %s', async (_, properties) => {

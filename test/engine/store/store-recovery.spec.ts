@@ -212,6 +212,57 @@ describe('a store that is opened again', () => {
     await expect(bodiesOf(store)).rejects.toMatchObject({ code: 'STORE_CORRUPT', fields: { file: logFile } });
   });
 
+  it.each([
+    ['queue', 12, Buffer.from([1])],
+    ['number', 20, Buffer.from([1])],
+    ['topic', 'test-topic', Buffer.from('../../outs')],
+  ])('refuses a record whose %s can not be, and writes nothing outside of its directory', async (_, place, bytes) => {
+    const first = await open('a');
+    await append(first, numbers(0, 3));
+    await crashImage(first, join(directory.path, 'b', 'c'));
+    const logFile = join(directory.path, 'b', 'c', 'commitlog', '00000000000000000000');
+    const log = await readFile(logFile);
+    bytes.copy(log, typeof place === 'number' ? place : log.indexOf(place));
+    await writeFile(logFile, log);
+    await expect(openTestStore({ path: join(directory.path, 'b', 'c') })).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      fields: { file: logFile, offset: 0, reason: expect.stringContaining('can not be') },
+    });
+    expect(await readdir(join(directory.path, 'b'))).toEqual(['c']);
+  });
+
+  it('takes no directory for a queue that no topic can have', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 3));
+    await first.close();
+    for (const name of ['4000000000', '99999999999999999999', '007']) {
+      await mkdir(join(directory.path, 'a', 'consumequeue', 'test-topic', name));
+    }
+    const store = await open('a');
+    expect(store.queuesOf('test-topic')).toEqual([{ queueId: 0, minOffset: 0, maxOffset: 3 }]);
+  });
+
+  it.each([
+    ['a number that no queue gets to', { 'test-topic': { 0: [0, 1e300] } }],
+    ['a queue that no topic has', { 'test-topic': { 4000000000: [0, 3] } }],
+    ['a queue that is no number', { 'test-topic': { x: [0, 3] } }],
+    ['a range that is none', { 'test-topic': { 0: ['a', {}] } }],
+    ['a topic that leads out of the store', { '../../outside': { 0: [0, 3] } }],
+  ])('passes over %s in the list of queues', async (_, wrong) => {
+    const path = join(directory.path, 'b', 'c');
+    const first = await open('b/c');
+    await append(first, numbers(0, 3));
+    await first.close();
+    const list = join(path, 'config', 'consumeQueues.json');
+    const content = JSON.parse(await readFile(list, 'utf8')) as object;
+    await writeFile(list, JSON.stringify({ ...content, queueTable: wrong }));
+    const store = await open('b/c');
+    expect(store.queuesOf('test-topic')).toEqual([{ queueId: 0, minOffset: 0, maxOffset: 3 }]);
+    expect((await store.messages.append(testDraft('next'))).queueOffset).toBe(3);
+    await store.close();
+    expect(await readdir(join(directory.path, 'b'))).toEqual(['c']);
+  });
+
   it('refuses files of another size, naming the file', async () => {
     const first = await open('a');
     await append(first, numbers(0, 5));

@@ -370,6 +370,13 @@ describe('writing to the store', () => {
       expect(record?.commitLogOffset).toBe(places.has(place) ? place : undefined);
     }
   });
+
+  it('makes no queue that no topic can have', async () => {
+    await open();
+    for (const wrong of [{ topic: '../outside' }, { topic: '..' }, { topic: '' }, { topic: 'new', queueId: 4e8 }]) {
+      await expect(store.messages.append(testDraft('x', wrong))).rejects.toMatchObject({ code: 'NAME_ILLEGAL' });
+    }
+  });
 });
 
 async function fill(ballast: FileHandle): Promise<void> {

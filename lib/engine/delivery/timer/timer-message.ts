@@ -1,4 +1,12 @@
-import { findProperty, formatProperties, MAX_PROPERTIES_BYTES, parseProperties, redraft } from '../../store/index.js';
+import {
+  canBeTopic,
+  findProperty,
+  formatProperties,
+  MAX_PROPERTIES_BYTES,
+  parseProperties,
+  parseQueueId,
+  redraft,
+} from '../../store/index.js';
 import {
   HALF_TOPIC,
   Property,
@@ -164,14 +172,14 @@ function readFacts(text: string) {
  */
 export function fromTimer(record: StoredRecord, nowMs: number): RecordDraft | undefined {
   const topic = findProperty(record.propertiesText, Property.REAL_TOPIC);
-  const queueIdText = findProperty(record.propertiesText, Property.REAL_QUEUE_ID);
-  if (topic === undefined || queueIdText === undefined || !/^\d{1,9}$/.test(queueIdText)) return undefined;
+  const queueId = parseQueueId(findProperty(record.propertiesText, Property.REAL_QUEUE_ID) ?? '');
+  if (topic === undefined || !canBeTopic(topic) || queueId === undefined) return undefined;
   if (topic === TIMER_TOPIC || topic === SCHEDULE_TOPIC || topic === HALF_TOPIC) return undefined;
   const times = {
     [TimerProperty.ENQUEUE_MS]: String(record.storeTimestamp),
     [TimerProperty.DEQUEUE_MS]: String(nowMs),
   };
-  return withProperties(record, topic, Number(queueIdText), times);
+  return withProperties(record, topic, queueId, times);
 }
 
 /** The record that goes back into the timer topic, because it is due later than one roll window after it was stored. */
