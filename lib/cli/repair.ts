@@ -5,8 +5,10 @@ import { offsetFileName, storePaths, type StorePaths } from '../engine/store/fil
 import type { SegmentFiles } from '../engine/store/segment-files.js';
 import { StoreOwner } from '../engine/store/store-owner.js';
 import type { FileSystem } from '../engine/types/index.js';
+import { deletions } from './config-content.js';
 import { keepBytes, keepPath } from './keep.js';
 import { walkLog, type BrokenStretch, type LogEnd } from './log-walk.js';
+import { MisplacedRecords } from './misplaced-records.js';
 import { withLog } from './opened-log.js';
 import { fillerRecords } from './filler-record.js';
 import { shapeOf, storeOptions, subdirectories, type StoreShape } from './store-shape.js';
@@ -26,7 +28,7 @@ export interface Repair {
 }
 
 interface SkippedStretch extends BrokenStretch {
-  /** Store time of the record before it. */
+  /** Store time of the record before it, or of what stands there itself. */
   readonly storeTimestampMs: number;
 }
 
@@ -51,7 +53,7 @@ export async function repairStore(path: string, options: RepairOptions): Promise
   const owner = await StoreOwner.acquire(fileSystem, paths);
   let steps: string[];
   try {
-    const findings = await withLog(fileSystem, shape, (segments) => findBroken(segments, options));
+    const findings = await withLog(fileSystem, shape, (segments) => findBroken(fileSystem, segments, path, options));
     steps = await plan(fileSystem, shape, findings, options);
     if (!options.yes) return { isDone: false, steps };
     // From here on a crash must lead to a recovery.
@@ -74,19 +76,26 @@ export async function repairStore(path: string, options: RepairOptions): Promise
   return { isDone: true, steps };
 }
 
-async function findBroken(segments: SegmentFiles, { onProgress }: RepairOptions): Promise<Findings> {
+async function findBroken(
+  fileSystem: FileSystem,
+  segments: SegmentFiles,
+  path: string,
+  { onProgress }: RepairOptions,
+): Promise<Findings> {
   const broken: SkippedStretch[] = [];
   const queues = new Set<string>();
+  const misplaced = new MisplacedRecords(await deletions(fileSystem, path));
   let storeTimestampMs = 0;
   const end = await walkLog(segments, {
-    onRecord: (message) => {
+    onRecord: (message, sizeBytes, offset) => {
       ({ storeTimestamp: storeTimestampMs } = message);
-      queues.add(`${message.storedTopic}/${message.queueId}`);
+      if (misplaced.add(message, sizeBytes, offset)) queues.add(`${message.storedTopic}/${message.queueId}`);
     },
     afterBlock: (offset) => onProgress(offset - segments.firstOffset, segments.endOffset - segments.firstOffset),
     onBroken: (stretch) => void broken.push({ ...stretch, storeTimestampMs }),
   });
-  return { broken, end, queues };
+  const inOrder = [...broken, ...misplaced.found].toSorted((one, other) => one.from - other.from);
+  return { broken: inOrder, end, queues };
 }
 
 async function plan(

@@ -2,13 +2,13 @@ import { StoreLockedError } from '../errors/index.js';
 import { NodeFileSystem } from '../engine/io/index.js';
 import { readCheckpoint, type CheckpointState } from '../engine/store/checkpoint.js';
 import { chooseScanStart } from '../engine/store/recovery.js';
-import { isObject, tableOf } from '../engine/store/index.js';
 import { parseOffsetFileName, storePaths } from '../engine/store/file-names.js';
-import { parseLenientJson } from '../engine/store/lenient-json.js';
 import type { SegmentFiles } from '../engine/store/segment-files.js';
 import type { FileSystem } from '../engine/types/index.js';
+import { deletions, isJson, namesIn } from './config-content.js';
 import { Faults, type Fault } from './faults.js';
 import { walkLog, type BrokenStretch, type LogEnd } from './log-walk.js';
+import { MisplacedRecords } from './misplaced-records.js';
 import { withLog } from './opened-log.js';
 import { ReadOnlyFileSystem } from './read-only-file-system.js';
 import { shapeOf, type StoreShape } from './store-shape.js';
@@ -58,6 +58,8 @@ export async function verifyStore(path: string, options: VerifyOptions): Promise
     const hasQueues = (await fileSystem.list(paths.consumeQueue)).length > 0;
     const remadeFrom = await chooseScanStart(segments, checkpoint, !hasQueues);
     const { firstOffset } = segments;
+    const isDeleted = await deletions(fileSystem, path);
+    const misplaced = new MisplacedRecords(isDeleted);
     const queues = new QueueCheck({
       directory: paths.consumeQueue,
       fileBytes: shape.queueFileBytes,
@@ -67,7 +69,7 @@ export async function verifyStore(path: string, options: VerifyOptions): Promise
       firstOffset,
       remadeFrom,
       topics: await namesIn(fileSystem, `${paths.config}/topics.json`, 'topicConfigTable'),
-      isDeleted: await deletions(fileSystem, `${paths.config}/deletedTopics.json`),
+      isDeleted,
     });
     const broken: BrokenStretch[] = [];
     const isBroken = (offset: number): boolean => broken.some(({ from, to }) => offset >= from && offset < to);
@@ -84,7 +86,7 @@ export async function verifyStore(path: string, options: VerifyOptions): Promise
     const logEnd = await walkLog(segments, {
       onRecord: (message, sizeBytes, offset) => {
         records++;
-        queues.add(message, sizeBytes, offset);
+        if (misplaced.add(message, sizeBytes, offset)) queues.add(message, sizeBytes, offset);
         index.add(message, offset);
       },
       afterBlock: async (offset) => {
@@ -99,6 +101,9 @@ export async function verifyStore(path: string, options: VerifyOptions): Promise
     }
     await queues.finish();
     await index.finish();
+    for (const { from, reason } of misplaced.found) {
+      faults.add(segments.path(from), from % segments.fileSizeBytes, reason);
+    }
     const isEndTorn = !isClean && logEnd.offset >= checkpoint.confirmPhyOffset;
     const hasBrokenEnd = noteEnd(segments, logEnd, isClean || isEndTorn, checkpoint.confirmPhyOffset, faults);
     // What a power cut left of the last writes is cut off by the opening, also where whole records stand behind it.
@@ -199,39 +204,6 @@ async function checkConfig(fileSystem: FileSystem, shape: StoreShape, faults: Fa
       faults.note(`"${name}" is damaged, its copy "${name}.bak" is used`);
     else faults.add(`${config}/${name}`, 0, 'neither it nor its .bak copy is JSON');
   }
-}
-
-async function isJson(fileSystem: FileSystem, path: string): Promise<boolean> {
-  try {
-    const text = await fileSystem.readFile(path);
-    if (text !== undefined) parseLenientJson(text.toString('utf8'));
-    return text !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-async function contentOf(fileSystem: FileSystem, path: string): Promise<unknown> {
-  for (const candidate of [path, `${path}.bak`]) {
-    if (await isJson(fileSystem, candidate))
-      return parseLenientJson((await fileSystem.readFile(candidate))!.toString('utf8'));
-  }
-  return undefined;
-}
-
-async function namesIn(fileSystem: FileSystem, path: string, table: string): Promise<ReadonlySet<string>> {
-  return new Set(Object.keys(tableOf(await contentOf(fileSystem, path), table)));
-}
-
-async function deletions(
-  fileSystem: FileSystem,
-  path: string,
-): Promise<(topic: string, physicalOffset: number) => boolean> {
-  const table = tableOf(await contentOf(fileSystem, path), 'deletedTopics');
-  return (topic, physicalOffset) => {
-    const deletion = table[topic];
-    return isObject(deletion) && physicalOffset < Number(deletion['endOffset']);
-  };
 }
 
 /** The result for people. */

@@ -310,6 +310,35 @@ describe('nestjs-rocket store', () => {
       expect(await readFile(join(path, 'broken', kept[0]!), 'latin1')).toContain('damage');
     });
 
+    it.each([
+      ['an impossible queue', 12, [1, 0, 0, 0]],
+      ['an impossible number', 20, [0, 1, 0, 0, 0, 0, 0, 0]],
+      ['the number of a later message', 27, [40]],
+      ['the number of an earlier message', 27, [3]],
+    ])('steps over a record that has %s, loses that message alone, and keeps its bytes', async (_, at, bytes) => {
+      await filled(120);
+      const [{ commitLogOffset }] = records(await cli.store('dump', path, '--key', 'U70')) as unknown as [
+        { commitLogOffset: number },
+      ];
+      const file = `commitlog/${String(commitLogOffset - (commitLogOffset % 16_384)).padStart(20, '0')}`;
+      await change(file, (commitLogOffset % 16_384) + at, Buffer.from(bytes));
+      const found = await cli.store('verify', path);
+      expect(found.code).toBe(1);
+      expect(found.stdout).toContain(`${file}, byte ${commitLogOffset % 16_384}: the record says that it is message`);
+      expect((await cli.store('repair', path, '--yes')).stderr).toContain('REPAIR_REFUSED');
+
+      expect(await cli.store('repair', path, '--yes', '--skip-corrupt')).toMatchObject({ code: 0, stderr: '' });
+      expect((await cli.store('verify', path)).stdout).toContain('no fault');
+      const kept = (await readdir(join(path, 'broken'))).find((name) => name.endsWith('.broken'));
+      expect(await readFile(join(path, 'broken', kept!), 'latin1')).toContain('body 70');
+      const store = await openHere();
+      const bodies = [...(await bodiesOf(store, 'test-topic', 0)), ...(await bodiesOf(store, 'test-topic', 1))];
+      expect(bodies.map((body) => Number(body.slice(5))).toSorted((a, b) => a - b)).toEqual(
+        upTo(120).filter((i) => i !== 70),
+      );
+      await store.close();
+    });
+
     it('cuts off an end that is broken, and keeps it', async () => {
       await filled(40);
       const before = numbersOf(await cli.store('dump', path));
