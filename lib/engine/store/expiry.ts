@@ -6,10 +6,20 @@ import type { SegmentFiles } from './segment-files.js';
 const HEAD_BYTES = 128;
 
 /**
- * Store time of the first record of a segment file; undefined when it holds none. Store times never go back in log order, so no record of the files before
- * is younger. RocketMQ goes by the file's time of modification, which a copy or a restored backup makes new.
+ * Store time of a record that stands behind all of the files before `start`: of the first one of the file there, or, where that begins with none because a repair has
+ * bridged a gap or it is damaged, of the first one of a later file. Undefined when there is none. Store times never go back in log order, so no record of the files before is
+ * younger. RocketMQ goes by the file's time of modification, which a copy or a restored backup makes new.
  */
-export async function firstTimestampMs(segments: SegmentFiles, start: number): Promise<number | undefined> {
+export async function firstTimestampFrom(segments: SegmentFiles, start: number): Promise<number | undefined> {
+  for (const each of segments.starts.filter((other) => other >= start)) {
+    const timestampMs = await firstTimestampMs(segments, each);
+    if (timestampMs !== undefined) return timestampMs;
+  }
+  return undefined;
+}
+
+/** Store time of the first record of a segment file; undefined when it does not begin with one. */
+async function firstTimestampMs(segments: SegmentFiles, start: number): Promise<number | undefined> {
   const head = Buffer.alloc(HEAD_BYTES);
   const readBytes = await segments.read(head, start);
   if (readBytes < head.length) return undefined;

@@ -3,7 +3,7 @@ import type { CheckpointService } from './checkpoint-service.js';
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DiskLimits, DiskPressure, DiskWatch } from './disk-watch.js';
-import { firstTimestampMs, isDeletionHour } from './expiry.js';
+import { firstTimestampFrom, isDeletionHour } from './expiry.js';
 import type { KeyIndex } from './key-index.js';
 import type { SegmentFiles } from './segment-files.js';
 
@@ -118,7 +118,7 @@ export class Retention {
     if (end > log.visibleOffset) return false;
     const isForced = cleanFileForciblyEnable && pressure.needsCleaning;
     if (!isForced && !pressure.isCrowded && !isDeletionHour(deleteWhen, clock.now())) return false;
-    const lastMs = await firstTimestampMs(segments, end);
+    const lastMs = await firstTimestampFrom(segments, end);
     const ageHours = lastMs === undefined ? 0 : (clock.now() - lastMs) / HOUR_MS;
     if (!isForced && ageHours < fileReservedTimeHours) return false;
     const holder = await this.#holderOf(end);

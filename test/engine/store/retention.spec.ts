@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, open as openFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { ManualClock, SeededRandom, type FaultyFileSystem } from '../../../lib/engine/io/index.js';
@@ -52,6 +52,21 @@ describe('retention', () => {
     expect(left[0]).toBeGreaterThan(16);
     expect(left[0]).toBeLessThanOrEqual(40);
     expect(left).toEqual(upTo(left[0]!, 80));
+  });
+
+  it('is not stopped by a file that begins with no record', async () => {
+    await open({ fileReservedTimeHours: 2 });
+    await append(0, 80);
+    const [, second, ...others] = await filesOf('commitlog');
+    const file = await openFile(join(store.path, 'commitlog', second!), 'r+');
+    await file.write(Buffer.alloc(8), 0, 8, 0);
+    await file.close();
+    await pass(1);
+    await store.retention.clean();
+    expect(await filesOf('commitlog')).toContain(second);
+    await pass(2);
+    await store.retention.clean();
+    expect(await filesOf('commitlog')).toEqual(others.slice(-1));
   });
 
   it('never removes the file that is written to, however old it is', async () => {
