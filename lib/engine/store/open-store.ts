@@ -11,7 +11,7 @@ import type {
   SubscriptionGroupTable,
   TopicTable,
 } from '../types/index.js';
-import { readCheckpoint, withoutQueues, writeCheckpoint } from './checkpoint.js';
+import { readCheckpoint, statedTimestampMs, withoutQueues, writeCheckpoint } from './checkpoint.js';
 import { CheckpointService } from './checkpoint-service.js';
 import { CommitLog, type FlushDiskType } from './commit-log.js';
 import { ConfigDirectory } from './config-directory.js';
@@ -268,7 +268,7 @@ async function openOwnedStore(
   const tail = new LogTail(options.tailCacheBytes);
   const end = {
     offset: endOffset,
-    storeTimestampMs: Math.max(recovered.lastStoreTimestampMs, checkpoint.physicMsgTimestampMs),
+    storeTimestampMs: Math.max(recovered.lastStoreTimestampMs, statedTimestampMs(checkpoint)),
   };
   const checkpoints = new CheckpointService(
     paths.checkpoint,

@@ -231,6 +231,22 @@ describe('a store that is opened again', () => {
     expect(await readdir(join(directory.path, 'b'))).toEqual(['c']);
   });
 
+  it.each([
+    ['of the log', 1],
+    ['of the queues', 9],
+  ])('gives no message a time of the future when the time %s in the checkpoint has a wrong bit', async (_, place) => {
+    const clock = new ManualClock();
+    const first = await open('a', { clock });
+    await append(first, numbers(0, 3));
+    await first.close();
+    const checkpoint = join(directory.path, 'a', 'checkpoint');
+    const bytes = await readFile(checkpoint);
+    bytes[place]! ^= 0x10;
+    await writeFile(checkpoint, bytes);
+    const store = await open('a', { clock });
+    expect((await store.messages.append(testDraft('next'))).storeTimestampMs).toBe(clock.now());
+  });
+
   it('takes no directory for a queue that no topic can have', async () => {
     const first = await open('a');
     await append(first, numbers(0, 3));
