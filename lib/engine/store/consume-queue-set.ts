@@ -3,6 +3,7 @@ import { ConsumeQueue, type QueueBudgets } from './consume-queue.js';
 import { QUEUE_ENTRY_BYTES, readEntryOffset, readEntrySize } from './consume-queue-format.js';
 import { BlockBudget } from './entry-block.js';
 import type { FilePool } from './file-pool.js';
+import { isTopicName } from './names.js';
 import { parseQueueId } from './queue-place.js';
 import { RingBudget } from './ring-budget.js';
 import { SegmentFiles } from './segment-files.js';
@@ -74,7 +75,7 @@ export class ConsumeQueueSet {
   async load(trustedOffset: number, clear: boolean): Promise<void> {
     const queues: [topic: string, queueId: number][] = [];
     for (const topic of await this.#fileSystem.list(this.#directory)) {
-      for (const name of await this.#fileSystem.list(`${this.#directory}/${topic}`)) {
+      for (const name of await this.#queueNames(topic)) {
         const queueId = parseQueueId(name);
         if (queueId !== undefined) queues.push([topic, queueId]);
       }
@@ -127,6 +128,16 @@ export class ConsumeQueueSet {
       await this.#fileSystem.syncDirectory(this.#directory);
     }
     this.#topics.delete(topic);
+  }
+
+  /** What a file manager, say, has left among the topics is no topic of which the queues are missing. */
+  async #queueNames(topic: string): Promise<readonly string[]> {
+    try {
+      return await this.#fileSystem.list(`${this.#directory}/${topic}`);
+    } catch (error) {
+      if (isTopicName(topic) || (error as { code?: unknown }).code !== 'ENOTDIR') throw error;
+      return [];
+    }
   }
 
   async #load(topic: string, queueId: number, trustedOffset: number, clear: boolean): Promise<ConsumeQueue> {

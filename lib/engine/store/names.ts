@@ -28,6 +28,11 @@ const NOT_SENDABLE: ReadonlySet<string> = new Set([
   'OFFSET_MOVED_EVENT',
 ]);
 
+/** True for what a topic may be called, however long. */
+export function isTopicName(name: string): boolean {
+  return ALLOWED_CHARACTERS.test(name);
+}
+
 /** @throws NameIllegalError */
 export function checkTopicName(topic: unknown): asserts topic is string {
   const isDerived =
