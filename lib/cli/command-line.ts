@@ -1,5 +1,6 @@
 import { RocketError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
+import { asUnusable } from '../engine/store/index.js';
 import { parseCommand, USAGE, type Command } from './arguments.js';
 import { dumpStore } from './dump.js';
 import { inspectStore, summaryLines } from './inspect.js';
@@ -12,10 +13,12 @@ type CommandOf<Name extends Command['name']> = Extract<Command, { readonly name:
 /** Exit codes: 0 all is well; 1 there are faults, or something failed; 2 the command line can't be understood. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const output = new LineOutput(process.stdout);
+  let command: Command | undefined;
   try {
-    const command = parseCommand(argv);
+    command = parseCommand(argv);
     return await run(command, output);
-  } catch (error) {
+  } catch (thrown) {
+    const error = command !== undefined && 'path' in command ? asUnusable(thrown, command.path) : thrown;
     if (!(error instanceof RocketError)) throw error;
     process.stderr.write(`${error.code}: ${messageOf(error)}\n`);
     return error.code === 'CLI_USAGE' ? 2 : 1;

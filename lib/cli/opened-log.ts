@@ -6,16 +6,17 @@ import type { StoreShape } from './store-shape.js';
 
 const MAX_OPEN_FILES = 64;
 
-/** The files of a store's log, for a while. */
+/** The files of a store's log, for a while. As the engine does, takes a last file that is too short for one that a crash has left so, if the store was not closed cleanly. */
 export async function withLog<T>(
   fileSystem: FileSystem,
   shape: StoreShape,
   work: (segments: SegmentFiles, pool: FilePool) => Promise<T>,
 ): Promise<T> {
   const pool = new FilePool(fileSystem, MAX_OPEN_FILES);
-  const segments = new SegmentFiles(storePaths(shape.path).commitLog, shape.segmentBytes, fileSystem, pool);
+  const paths = storePaths(shape.path);
+  const segments = new SegmentFiles(paths.commitLog, shape.segmentBytes, fileSystem, pool);
   try {
-    await segments.load();
+    await segments.load((await fileSystem.stat(paths.abort)) !== undefined);
     return await work(segments, pool);
   } finally {
     await pool.close();

@@ -11,6 +11,7 @@ import { walkLog, type BrokenStretch, type LogEnd } from './log-walk.js';
 import { MisplacedRecords } from './misplaced-records.js';
 import { withLog } from './opened-log.js';
 import { fillerRecords } from './filler-record.js';
+import { ReadOnlyFileSystem } from './read-only-file-system.js';
 import { shapeOf, storeOptions, subdirectories, type StoreShape } from './store-shape.js';
 
 export interface RepairOptions {
@@ -33,6 +34,8 @@ interface SkippedStretch extends BrokenStretch {
 }
 
 interface Findings {
+  /** Of the log. */
+  readonly fileCount: number;
   readonly broken: readonly SkippedStretch[];
   readonly end: LogEnd;
   /** `topic/queueId` of the queues that have records in the log. */
@@ -53,7 +56,8 @@ export async function repairStore(path: string, options: RepairOptions): Promise
   const owner = await StoreOwner.acquire(fileSystem, paths);
   let steps: string[];
   try {
-    const findings = await withLog(fileSystem, shape, (segments) => findBroken(fileSystem, segments, path, options));
+    const readOnly = new ReadOnlyFileSystem();
+    const findings = await withLog(readOnly, shape, (segments) => findBroken(readOnly, segments, path, options));
     steps = await plan(fileSystem, shape, findings, options);
     if (!options.yes) return { isDone: false, steps };
     // From here on a crash must lead to a recovery.
@@ -61,6 +65,8 @@ export async function repairStore(path: string, options: RepairOptions): Promise
     const startedMs = Date.now();
     await withLog(fileSystem, shape, (segments) => mendLog(fileSystem, segments, paths, findings, startedMs));
     await setDerivedFilesAside(fileSystem, paths, findings, startedMs);
+    // A crash may have cut the only file, and then nothing tells the size that it had. The next opening knows it, and does the rest.
+    if (!owner.wasClosedCleanly && findings.fileCount === 1) return { isDone: true, steps };
   } finally {
     await owner.release(false);
   }
@@ -95,7 +101,7 @@ async function findBroken(
     onBroken: (stretch) => void broken.push({ ...stretch, storeTimestampMs }),
   });
   const inOrder = [...broken, ...misplaced.found].toSorted((one, other) => one.from - other.from);
-  return { broken: inOrder, end, queues };
+  return { fileCount: segments.starts.length, broken: inOrder, end, queues };
 }
 
 async function plan(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { unpackGoldenStore, goldenExpectation, type GoldenVariant } from '../fixtures/golden-store.js';
@@ -126,6 +126,19 @@ describe('nestjs-rocket store', () => {
         state: 'crashed',
         topics: [{ messages: 50 }],
       });
+    });
+
+    it('ends where the last file does, also right behind the mark that the file is full', async () => {
+      const image = join(directory.path, 'image');
+      const store = await fill(0, 200);
+      await crashImage(store, image);
+      await store.close();
+      await rm(join(image, 'checkpoint'));
+      const [, second, ...others] = (await readdir(join(image, 'commitlog'))).toSorted();
+      for (const name of others) await rm(join(image, 'commitlog', name));
+      const bytes = await readFile(join(image, 'commitlog', second!));
+      await truncate(join(image, 'commitlog', second!), bytes.lastIndexOf(Buffer.from('cbd43194', 'hex')) + 4);
+      expect(await cli.store('inspect', image)).toMatchObject({ code: 0, stderr: '' });
     });
   });
 
@@ -355,6 +368,30 @@ describe('nestjs-rocket store', () => {
       await store.close();
     });
 
+    it.each([
+      ['the last of several files', 200],
+      ['the only file', 20],
+    ])('leaves a store whose log a crash has cut in %s one that can be opened', async (_, count) => {
+      const store = await fill(0, count);
+      const { physicalOffset } = await store.messages.append(draftOf(count));
+      const sizeBytes = (physicalOffset % 16_384) + 50;
+      const image = join(directory.path, 'image');
+      await crashImage(store, image);
+      await store.close();
+      const last = (await readdir(join(image, 'commitlog'))).toSorted().at(-1)!;
+      await truncate(join(image, 'commitlog', last), sizeBytes);
+      for (const command of ['inspect', 'verify', 'dump'])
+        expect(await cli.store(command, image)).toMatchObject({ code: 0, stderr: '' });
+      const wouldDo = await cli.store('repair', image);
+      expect(wouldDo.stdout).toContain('cut off the end of the log');
+      expect((await stat(join(image, 'commitlog', last))).size).toBe(sizeBytes);
+      expect(await cli.store('repair', image, '--yes')).toMatchObject({ code: 0, stderr: '' });
+      const again = await openTestStore({ path: image, messageIndexEnable: true });
+      const bodies = [...(await bodiesOf(again, 'test-topic', 0)), ...(await bodiesOf(again, 'test-topic', 1))];
+      await again.close();
+      expect(bodies.map((body) => Number(body.slice(5))).toSorted((a, b) => a - b)).toEqual(upTo(count));
+    });
+
     it('bridges a whole file that is missing', async () => {
       await filled(200);
       await rm(join(path, 'commitlog', '00000000000000032768'));
@@ -448,6 +485,22 @@ describe('nestjs-rocket store', () => {
       expect(result.code).toBe(0);
       expect(result.stdout).toContain('inspect');
     });
+
+    it.each(['inspect', 'verify', 'dump', 'repair'])(
+      '%s says so when there is a file, or a part of a store is none',
+      async (command) => {
+        await mkdir(directory.path, { recursive: true });
+        await writeFile(path, 'x');
+        const result = await cli.store(command, path);
+        expect(result).toMatchObject({ code: 1, stdout: '' });
+        expect(result.stderr).toMatch(/^STORE_UNUSABLE: .* is a file and no directory .*\n$/);
+        await rm(path);
+        await mkdir(join(path, 'commitlog', '00000000000000000000'), { recursive: true });
+        const other = await cli.store(command, path);
+        expect(other.code).toBe(1);
+        expect(other.stderr).toMatch(/^STORE_[A-Z]+: .*\n$/);
+      },
+    );
 
     it('says so when there is no store', async () => {
       const result = await cli.store('inspect', join(directory.path, 'nowhere'));

@@ -125,6 +125,8 @@ async function makeDurable(segments: SegmentFiles, fromOffset: number, endOffset
     const first = at;
     while (at < segmentEnd) {
       const readBytes = await segments.read(block.subarray(0, Math.min(block.length, segmentEnd - at)), at);
+      // The file ends here, of a store that is only looked at: a crash has cut it, or its owner cuts it at this moment.
+      if (readBytes === 0) return;
       await segments.write(block.subarray(0, readBytes), at);
       at += readBytes;
     }
