@@ -300,6 +300,16 @@ describe('a store that is opened again', () => {
     expect(store.topics.get('one')).toMatchObject({ writeQueueNums: 4, perm: 6 });
   });
 
+  it('sees soon that a config file is damaged that ends in a string of many quotes', async () => {
+    const first = await open('a');
+    await first.topics.ensure('one', 4);
+    await first.close();
+    const file = join(directory.path, 'a', 'config', 'topics.json');
+    await rm(`${file}.bak`, { force: true });
+    await writeFile(file, `{"a":"${'\\"'.repeat(1_000_000)}`);
+    await expect(open('a')).rejects.toMatchObject({ code: 'STORE_CORRUPT', fields: { file } });
+  });
+
   it('reads config files as a real broker writes them, with bare integer keys', async () => {
     const path = join(directory.path, 'a');
     await mkdir(join(path, 'config'), { recursive: true });
