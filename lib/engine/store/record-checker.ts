@@ -12,6 +12,9 @@ import {
   RecordField,
 } from './record-format.js';
 
+/** Most that topic, properties and their lengths take. */
+const MAX_BEHIND_BODY_BYTES = 2 * (2 + 32_767);
+
 /** What stands at a place of the log. */
 export type RecordCheck =
   | { readonly kind: 'record'; readonly sizeBytes: number }
@@ -52,13 +55,12 @@ export function checkRecord(
   }
   if (sizeBytes < MIN_RECORD_BYTES || sizeBytes > segmentRestBytes)
     return invalid(`impossible record size ${sizeBytes}`);
-  if (end - at < sizeBytes) return { kind: 'more', sizeBytes };
+  if (end - at < sizeBytes) {
+    const fault = headFault(view, at, end, physicalOffset, sizeBytes);
+    return fault === undefined ? { kind: 'more', sizeBytes } : invalid(fault);
+  }
 
-  const sysFlag = view.getInt32(at + RecordField.SYS_FLAG);
-  const hostBytes =
-    (sysFlag & SysFlag.BORN_HOST_V6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES) +
-    (sysFlag & SysFlag.STORE_HOST_V6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES);
-  const bodyLengthAt = at + RecordField.BORN_HOST + 8 + hostBytes + 12;
+  const bodyLengthAt = placeOfBodyLength(view, at);
   const recordEnd = at + sizeBytes;
   const topicLengthBytes = magic === MAGIC_V2 ? 2 : 1;
   if (bodyLengthAt + 4 > recordEnd) return invalid('record shorter than its fixed fields');
@@ -82,6 +84,36 @@ export function checkRecord(
     return invalid('body checksum does not match');
   }
   return { kind: 'record', sizeBytes };
+}
+
+/**
+ * What is wrong with a record of which the block holds the beginning alone, as far as that tells. Whoever is told that there is more makes room for it, and one wrong bit in the size
+ * makes that a gigabyte.
+ */
+function headFault(
+  view: DataView,
+  at: number,
+  end: number,
+  physicalOffset: number,
+  sizeBytes: number,
+): string | undefined {
+  if (end - at < RecordField.SYS_FLAG + 4) return undefined;
+  const statedOffset = getInt64(view, at + RecordField.PHYSICAL_OFFSET);
+  if (statedOffset !== physicalOffset) return `record says that it lies at ${statedOffset}`;
+  const bodyLengthAt = placeOfBodyLength(view, at);
+  if (bodyLengthAt + 4 > end) return undefined;
+  const bodyBytes = view.getInt32(bodyLengthAt);
+  const behindBodyBytes = at + sizeBytes - bodyLengthAt - 4 - bodyBytes;
+  if (bodyBytes < 0 || behindBodyBytes < 3) return `impossible body length ${bodyBytes}`;
+  return behindBodyBytes > MAX_BEHIND_BODY_BYTES ? 'the lengths of its parts do not add up' : undefined;
+}
+
+function placeOfBodyLength(view: DataView, at: number): number {
+  const sysFlag = view.getInt32(at + RecordField.SYS_FLAG);
+  const hostBytes =
+    (sysFlag & SysFlag.BORN_HOST_V6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES) +
+    (sysFlag & SysFlag.STORE_HOST_V6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES);
+  return at + RecordField.BORN_HOST + 8 + hostBytes + 12;
 }
 
 /** Versions differ in the last byte of their magic. What names its own place like a record is no garbage of a torn write. */

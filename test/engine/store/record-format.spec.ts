@@ -135,6 +135,20 @@ describe('the record of the commit log', () => {
     }
   });
 
+  it('is refused by its head alone when a wrong bit makes it larger by more than topic and properties can take', () => {
+    const good = encode(draft({ body: Buffer.alloc(1000) }));
+    for (let have = 100; have < good.length; have += 100) {
+      const head = good.subarray(0, have);
+      expect(checkRecord(head, 0, have, 4096, 2 ** 30)).toEqual({ kind: 'more', sizeBytes: good.length });
+      for (let bit = 17; bit < 30; bit++) {
+        const bad = Buffer.from(head);
+        bad.writeInt32BE(good.length ^ (1 << bit));
+        expect(checkRecord(bad, 0, have, 4096, 2 ** 30).kind).toBe('invalid');
+      }
+      expect(checkRecord(head, 0, have, 8192, 2 ** 30).kind).toBe('invalid');
+    }
+  });
+
   it('is refused when its end reads as zero, from any byte on', () => {
     const good = encode(draft());
     for (let kept = 8; kept < good.length; kept++) {
