@@ -202,10 +202,18 @@ async function holdsData(files: SegmentFiles, offset: number): Promise<boolean> 
   return readBytes > 0 && readEntrySize(entry, 0) !== 0;
 }
 
+/** After a failure nothing more is begun, and what is under way is waited for: the store may belong to another process right after. */
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!);
+    try {
+      while (next < items.length) await work(items[next++]!);
+    } catch (error) {
+      next = items.length;
+      throw error;
+    }
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_QUEUES, items.length) }, worker));
+  const workers = Array.from({ length: Math.min(PARALLEL_QUEUES, items.length) }, worker);
+  const failed = (await Promise.allSettled(workers)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

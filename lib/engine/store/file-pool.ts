@@ -38,11 +38,13 @@ export class FilePool {
     await file?.close().catch(() => undefined);
   }
 
-  /** Closes all files. The caller sees to it that nobody uses them. */
+  /** Closes all files, each also when another can't be closed. The caller sees to it that nobody uses them. */
   async close(): Promise<void> {
     const open = [...this.#files.values()];
     this.#files.clear();
-    await Promise.all(open.map(async ({ handle }) => (await handle).close()));
+    const results = await Promise.allSettled(open.map(async ({ handle }) => (await handle).close()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   #acquire(path: string, mode: 'read' | 'write' | 'create'): PooledFile {

@@ -142,13 +142,30 @@ export interface OpenStore {
  */
 export async function openStore(options: StoreOptions, environment: StoreEnvironment): Promise<OpenStore> {
   const paths = storePaths(options.path);
-  const owner = await StoreOwner.acquire(environment.fileSystem, paths);
+  const { fileSystem } = environment;
+  const owner = await StoreOwner.acquire(fileSystem, paths);
+  const pools = {
+    logFiles: new FilePool(fileSystem, options.maxOpenFiles),
+    queueFiles: new FilePool(fileSystem, options.maxOpenFiles),
+  };
   try {
-    return await openOwnedStore(options, environment, paths, owner);
+    return await openOwnedStore(options, environment, paths, owner, pools);
   } catch (error) {
+    await closePools(pools);
     await owner.release(false);
     throw asUnusable(error, paths.root);
   }
+}
+
+interface FilePools {
+  readonly logFiles: FilePool;
+  /** Of consume queues and key index. */
+  readonly queueFiles: FilePool;
+}
+
+/** What counts in the files is synced: a close that fails has nothing left to lose. */
+async function closePools({ logFiles, queueFiles }: FilePools): Promise<void> {
+  await Promise.allSettled([logFiles.close(), queueFiles.close()]);
 }
 
 async function openOwnedStore(
@@ -156,10 +173,10 @@ async function openOwnedStore(
   environment: StoreEnvironment,
   paths: StorePaths,
   owner: StoreOwner,
+  pools: FilePools,
 ): Promise<OpenStore> {
   const { fileSystem, clock, logger } = environment;
-  const logFiles = new FilePool(fileSystem, options.maxOpenFiles);
-  const queueFiles = new FilePool(fileSystem, options.maxOpenFiles);
+  const { logFiles, queueFiles } = pools;
   const segments = new SegmentFiles(paths.commitLog, options.mappedFileSizeCommitLogBytes, fileSystem, logFiles);
   const queues = new ConsumeQueueSet(paths.consumeQueue, options.consumeQueueFileEntries, fileSystem, queueFiles);
   const config = new ConfigDirectory(paths.config, environment);
@@ -312,7 +329,7 @@ async function openOwnedStore(
         await closeAll([removal, retention, log, checkpoints, config]);
         clean = !log.hasFailed;
       } finally {
-        await Promise.allSettled([logFiles.close(), queueFiles.close()]);
+        await closePools(pools);
         await owner.release(clean);
       }
     } catch (error) {

@@ -33,7 +33,7 @@ export class StoreOwner {
       return new StoreOwner(fileSystem, paths, lock, wasClosedCleanly);
     } catch (error) {
       await lock.release();
-      throw error;
+      throw asUnusable(error, paths.root);
     }
   }
 

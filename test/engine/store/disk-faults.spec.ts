@@ -1,4 +1,5 @@
 import { ManualClock, SeededRandom } from '../../../lib/engine/io/index.js';
+import { FailingFileSystem } from '../../support/failing-file-system.js';
 import { diskError, HookedFileSystem, type FileHook } from '../../support/hooked-file-system.js';
 import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
 
@@ -219,6 +220,30 @@ describe('a store on a disk that fails', () => {
     });
     await store.topics.ensure('t', 1);
     expect(store.topics.get('t')).toBeDefined();
+  });
+
+  it('leaves no file open, and nothing under way, when any one call of the opening fails', async () => {
+    await open();
+    for (let queueId = 0; queueId < 20; queueId++) await store.messages.append(testDraft('x', { queueId }));
+    const image = files.fork(new SeededRandom(1));
+    for (let failing = 1; ; failing++) {
+      const disk = new FailingFileSystem(image.fork(new SeededRandom(1)), failing, () => diskError('EIO'));
+      const opened = await openTestStore({ path: '/store', fileSystem: disk.fileSystem, clock }).catch(
+        (error: unknown) => error as Error,
+      );
+      const { calls } = disk;
+      if (!(opened instanceof Error)) {
+        // Else what failed is no more than the look at the disk's free room.
+        const isUnharmed = calls < failing;
+        await opened.close().catch(() => undefined);
+        if (isUnharmed) break;
+        continue;
+      }
+      expect(opened).toMatchObject({ code: 'STORE_UNUSABLE', cause: { message: 'EIO: injected' } });
+      expect([...disk.openPaths]).toEqual([]);
+      await turns();
+      expect(disk.calls).toBe(calls);
+    }
   });
 
   it('names the error when the disk fails at the opening, and gives the directory free', async () => {
