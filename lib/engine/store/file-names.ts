@@ -21,7 +21,9 @@ export function offsetFileName(offset: number): string {
   return String(offset).padStart(20, '0');
 }
 
-/** The offset that a file name stands for; undefined for a file that is not one of the log's. */
+/** The offset that a file name stands for; undefined for a file that is not one of the log's. None of them begins where offsets can not be counted any more. */
 export function parseOffsetFileName(name: string): number | undefined {
-  return /^\d{20}$/.test(name) ? Number(name) : undefined;
+  if (!/^\d{20}$/.test(name)) return undefined;
+  const offset = Number(name);
+  return Number.isSafeInteger(offset) ? offset : undefined;
 }

@@ -1,3 +1,4 @@
+import { StoreCorruptError } from '../../errors/index.js';
 import { MIN_RECORD_BYTES } from './record-format.js';
 
 /** More queues than any topic has. A wrong bit in a queue's id must not make a topic of millions of them. */
@@ -12,6 +13,17 @@ export function canBeTopic(name: string): boolean {
 
 export function canBeQueueId(queueId: number): boolean {
   return Number.isInteger(queueId) && queueId >= 0 && queueId <= MAX_QUEUE_ID;
+}
+
+/**
+ * Checks a number of queues that a config file states; 0: none is read, or written to. Whoever works for a topic looks at each of its queues.
+ *
+ * @throws StoreCorruptError no topic has so many
+ */
+export function checkQueueNums(fileName: string, owner: string, field: string, value: unknown): void {
+  if (typeof value === 'number' && (value === 0 || canBeQueueId(value - 1))) return;
+  const reason = `the ${field} of ${owner} can not be ${JSON.stringify(value)}`;
+  throw new StoreCorruptError({ file: `config/${fileName}`, offset: 0, reason });
 }
 
 /** The queue that a directory is named after; undefined when it is named after none. */

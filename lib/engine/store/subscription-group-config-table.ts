@@ -6,6 +6,9 @@ import type {
   SubscriptionGroupTable,
 } from '../types/index.js';
 import { ConfigTable } from './config-table.js';
+import { checkQueueNums } from './queue-place.js';
+
+const FILE_NAME = 'subscriptionGroup.json';
 
 /** `config/subscriptionGroup.json` (RocketMQ: `SubscriptionGroupManager`). */
 export class SubscriptionGroupConfigTable implements SubscriptionGroupTable {
@@ -16,10 +19,11 @@ export class SubscriptionGroupConfigTable implements SubscriptionGroupTable {
   }
 
   open(directory: StateDirectory): Promise<void> {
-    return this.#table.open(directory, 'subscriptionGroup.json', (name, stated) => ({
-      ...groupConfig(name),
-      ...stated,
-    }));
+    return this.#table.open(directory, FILE_NAME, (name, stated) => {
+      const config = { ...groupConfig(name), ...stated };
+      checkQueueNums(FILE_NAME, `group "${name}"`, 'retryQueueNums', config.retryQueueNums);
+      return config;
+    });
   }
 
   get(groupName: string): SubscriptionGroupConfig | undefined {

@@ -2,6 +2,9 @@ import { TopicBusyError } from '../../errors/index.js';
 import type { Clock, MaybePromise, StateDirectory, TopicConfig, TopicTable } from '../types/index.js';
 import { ConfigTable } from './config-table.js';
 import type { DeletedTopics } from './deleted-topics.js';
+import { checkQueueNums } from './queue-place.js';
+
+const FILE_NAME = 'topics.json';
 
 /** PermName: 4 read, 2 write. */
 export const PERM_READ = 4;
@@ -20,7 +23,12 @@ export class TopicConfigTable implements TopicTable {
   }
 
   open(directory: StateDirectory): Promise<void> {
-    return this.#table.open(directory, 'topics.json', (name, stated) => ({ ...topicConfig(name, 16), ...stated }));
+    return this.#table.open(directory, FILE_NAME, (topicName, stated) => {
+      const config = { ...topicConfig(topicName, 16), ...stated, topicName };
+      checkQueueNums(FILE_NAME, `topic "${topicName}"`, 'readQueueNums', config.readQueueNums);
+      checkQueueNums(FILE_NAME, `topic "${topicName}"`, 'writeQueueNums', config.writeQueueNums);
+      return config;
+    });
   }
 
   get(topicName: string): TopicConfig | undefined {

@@ -300,6 +300,39 @@ describe('a store that is opened again', () => {
     expect(store.topics.get('one')).toMatchObject({ writeQueueNums: 4, perm: 6 });
   });
 
+  it.each([[1e9], [-1], [1.5], ['8'], [null]])('names the topic that is said to have %j queues', async (queueNums) => {
+    const path = join(directory.path, 'a');
+    await mkdir(join(path, 'config'), { recursive: true });
+    const table = { fine: { readQueueNums: 0, writeQueueNums: 0 }, wrong: { readQueueNums: queueNums } };
+    await writeFile(join(path, 'config', 'topics.json'), JSON.stringify({ topicConfigTable: table }));
+    await expect(open('a')).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      fields: { file: expect.stringContaining('topics.json'), reason: expect.stringContaining('"wrong"') },
+    });
+  });
+
+  it('names the group that is said to have a thousand million retry queues', async () => {
+    const path = join(directory.path, 'a');
+    await mkdir(join(path, 'config'), { recursive: true });
+    const table = { subscriptionGroupTable: { wrong: { retryQueueNums: 1e9 } } };
+    await writeFile(join(path, 'config', 'subscriptionGroup.json'), JSON.stringify(table));
+    await expect(open('a')).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      fields: { reason: expect.stringContaining('"wrong"') },
+    });
+  });
+
+  it('leaves a file of the log alone that begins where offsets can not be counted any more', async () => {
+    const path = join(directory.path, 'a', 'commitlog');
+    await mkdir(path, { recursive: true });
+    const name = '09007199254740992000';
+    await writeFile(join(path, name), Buffer.alloc(SMALL_FILES.mappedFileSizeCommitLogBytes));
+    const store = await open('a');
+    await append(store, numbers(0, 100));
+    expect(await bodiesOf(store)).toEqual(numbers(0, 100));
+    expect(await readdir(path)).toEqual(['00000000000000000000', name]);
+  });
+
   it('sees soon that a config file is damaged that ends in a string of many quotes', async () => {
     const first = await open('a');
     await first.topics.ensure('one', 4);
