@@ -67,11 +67,15 @@ export async function recoverLog(
     throw new StoreVersionError({ file: segments.path(end.offset), offset: fileOffset, found: end.reason ?? '' });
   }
   // A file is synced before the next one is begun, so no crash leaves a hole before a record.
-  if (end.offset < checkpoint.confirmPhyOffset || (await hasLaterRecord(segments, end.offset))) {
+  const goesOn = await hasLaterRecord(segments, end.offset);
+  if (goesOn || end.offset < checkpoint.confirmPhyOffset) {
+    const knownBy = goesOn
+      ? 'the log goes on behind it'
+      : `the checkpoint says that it goes on to ${checkpoint.confirmPhyOffset}`;
     throw new StoreCorruptError({
       file: segments.path(end.offset),
       offset: end.offset % segments.fileSizeBytes,
-      reason: `${end.reason ?? 'no record is there'}, though the log goes on behind it`,
+      reason: `${end.reason ?? 'no record is there'}, though ${knownBy}`,
     });
   }
   const hasTornTail = await keepTornTail(segments, end, environment);

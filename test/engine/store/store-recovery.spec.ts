@@ -247,6 +247,20 @@ describe('a store that is opened again', () => {
     expect((await store.messages.append(testDraft('next'))).storeTimestampMs).toBe(clock.now());
   });
 
+  it('says that it is the checkpoint by which the log should go on', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 3));
+    await first.close();
+    const checkpoint = join(directory.path, 'a', 'checkpoint');
+    const bytes = await readFile(checkpoint);
+    bytes[36]! ^= 0x10;
+    await writeFile(checkpoint, bytes);
+    await expect(open('a')).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      fields: { reason: expect.stringContaining('the checkpoint says that it goes on to') },
+    });
+  });
+
   it('takes no directory for a queue that no topic can have', async () => {
     const first = await open('a');
     await append(first, numbers(0, 3));
