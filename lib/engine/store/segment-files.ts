@@ -90,8 +90,9 @@ export class SegmentFiles {
     return offset - (offset % this.fileSizeBytes);
   }
 
+  /** False as well for what is no offset: a damaged entry may say anything. */
   has(offset: number): boolean {
-    return this.#starts.includes(this.startOf(offset));
+    return offset >= 0 && this.#starts.includes(this.startOf(offset));
   }
 
   path(offset: number): string {

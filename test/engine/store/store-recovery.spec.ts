@@ -293,6 +293,17 @@ describe('a store that is opened again', () => {
     expect(await readdir(join(directory.path, 'b'))).toEqual(['c']);
   });
 
+  it('names the entry of a queue that leads to before the beginning of the log', async () => {
+    const first = await open('a');
+    await append(first, numbers(0, 3));
+    await first.close();
+    const file = join(directory.path, 'a', 'consumequeue', 'test-topic', '0', '00000000000000000000');
+    const bytes = await readFile(file);
+    bytes.fill(0xff, 0, 8);
+    await writeFile(file, bytes);
+    await expect(bodiesOf(await open('a'))).rejects.toMatchObject({ code: 'STORE_CORRUPT', fields: { file } });
+  });
+
   it('refuses files of another size, naming the file', async () => {
     const first = await open('a');
     await append(first, numbers(0, 5));
