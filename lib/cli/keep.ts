@@ -1,7 +1,7 @@
 import { makeDurableDirectory } from '../engine/store/durable-directory.js';
 import { offsetFileName, type StorePaths } from '../engine/store/file-names.js';
 import type { SegmentFiles } from '../engine/store/segment-files.js';
-import type { FileSystem } from '../engine/types/index.js';
+import type { FileHandle, FileSystem } from '../engine/types/index.js';
 
 const COPY_BYTES = 1024 * 1024;
 
@@ -25,6 +25,31 @@ export async function keepBytes(
       await segments.read(wanted, offset);
       if (wanted.some((byte) => byte !== 0)) await copy.write(wanted, offset - from);
       offset += wanted.length;
+    }
+    await copy.datasync();
+  } finally {
+    await copy.close();
+  }
+  await fileSystem.syncDirectory(directory);
+}
+
+/** Copies what a file has behind `from` to `broken/`, if there is something. */
+export async function keepExcess(
+  fileSystem: FileSystem,
+  file: FileHandle,
+  from: number,
+  directory: string,
+  copyName: string,
+): Promise<void> {
+  const sizeBytes = await file.sizeBytes();
+  if (sizeBytes <= from) return;
+  await makeDurableDirectory(fileSystem, directory);
+  const copy = await fileSystem.open(`${directory}/${copyName}`, 'create');
+  try {
+    const block = Buffer.allocUnsafeSlow(COPY_BYTES);
+    for (let offset = from; offset < sizeBytes; offset += block.length) {
+      const readBytes = await file.read(block, offset);
+      await copy.write(block.subarray(0, readBytes), offset - from);
     }
     await copy.datasync();
   } finally {

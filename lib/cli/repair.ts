@@ -8,10 +8,10 @@ import type { FileSystem } from '../engine/types/index.js';
 import { deletions } from './config-content.js';
 import { keepBytes, keepPath } from './keep.js';
 import { walkLog, type BrokenStretch, type LogEnd } from './log-walk.js';
+import { EvenLogFileSystem, giveSizes, wrongSizes } from './log-sizes.js';
 import { MisplacedRecords } from './misplaced-records.js';
 import { withLog } from './opened-log.js';
 import { fillerRecords } from './filler-record.js';
-import { ReadOnlyFileSystem } from './read-only-file-system.js';
 import { shapeOf, storeOptions, subdirectories, type StoreShape } from './store-shape.js';
 
 export interface RepairOptions {
@@ -56,13 +56,16 @@ export async function repairStore(path: string, options: RepairOptions): Promise
   const owner = await StoreOwner.acquire(fileSystem, paths);
   let steps: string[];
   try {
-    const readOnly = new ReadOnlyFileSystem();
+    const wrong = await wrongSizes(fileSystem, shape);
+    const readOnly = new EvenLogFileSystem(wrong, shape);
     const findings = await withLog(readOnly, shape, (segments) => findBroken(readOnly, segments, path, options));
-    steps = await plan(fileSystem, shape, findings, options);
+    steps = wrong.map(({ name, sizeBytes }) => `give ${name} its ${shape.segmentBytes} bytes, it has ${sizeBytes}`);
+    steps.push(...(await plan(fileSystem, shape, findings, options)));
     if (!options.yes) return { isDone: false, steps };
     // From here on a crash must lead to a recovery.
     await owner.markOpen(process.pid);
     const startedMs = Date.now();
+    await giveSizes(wrong, shape, startedMs);
     await withLog(fileSystem, shape, (segments) => mendLog(fileSystem, segments, paths, findings, startedMs));
     await setDerivedFilesAside(fileSystem, paths, findings, startedMs);
     // A crash may have cut the only file, and then nothing tells the size that it had. The next opening knows it, and does the rest.

@@ -63,13 +63,18 @@ export function storeOptions(shape: StoreShape, makesIndex: boolean): StoreOptio
   };
 }
 
-/** Two names tell the size of the first of two files; one file alone tells its own. */
+/** The size that most files have and that fits to all of their names: one of them may have been cut. */
 async function fileSizeIn(fileSystem: FileSystem, directory: string): Promise<number | undefined> {
   const names = (await fileSystem.list(directory)).filter((name) => parseOffsetFileName(name) !== undefined);
+  const counts = new Map<number, number>();
+  for (const name of names) {
+    const sizeBytes = (await fileSystem.stat(`${directory}/${name}`))?.sizeBytes ?? 0;
+    const fits = sizeBytes > 0 && names.every((other) => Number(other) % sizeBytes === 0);
+    if (fits) counts.set(sizeBytes, (counts.get(sizeBytes) ?? 0) + 1);
+  }
+  const [most] = [...counts].toSorted(([size, count], [otherSize, other]) => other - count || otherSize - size);
+  if (most !== undefined) return most[0];
   const [first, second] = names;
-  if (first === undefined) return undefined;
-  const sizeBytes = (await fileSystem.stat(`${directory}/${first}`))?.sizeBytes ?? 0;
-  if (sizeBytes > 0 && Number(first) % sizeBytes === 0) return sizeBytes;
   return second === undefined ? undefined : Number(second) - Number(first);
 }
 

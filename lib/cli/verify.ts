@@ -8,6 +8,7 @@ import type { FileSystem } from '../engine/types/index.js';
 import { deletions, isJson, namesIn } from './config-content.js';
 import { Faults, type Fault } from './faults.js';
 import { walkLog, type BrokenStretch, type LogEnd } from './log-walk.js';
+import { EvenLogFileSystem, wrongSizes } from './log-sizes.js';
 import { MisplacedRecords } from './misplaced-records.js';
 import { withLog } from './opened-log.js';
 import { ReadOnlyFileSystem } from './read-only-file-system.js';
@@ -44,11 +45,20 @@ export interface Verification {
  * @throws StoreMissingError
  */
 export async function verifyStore(path: string, options: VerifyOptions): Promise<Verification> {
-  const fileSystem = new ReadOnlyFileSystem();
-  const shape = await shapeOf(fileSystem, path);
+  const asTheyAre = new ReadOnlyFileSystem();
+  const shape = await shapeOf(asTheyAre, path);
   await refuseLocked(path);
   const faults = new Faults(options.maxFaults);
-  await checkSizes(fileSystem, shape, faults);
+  const wrong = await wrongSizes(asTheyAre, shape);
+  for (const { path: file, sizeBytes } of wrong) {
+    faults.add(
+      file,
+      Math.min(sizeBytes, shape.segmentBytes),
+      `the file has ${sizeBytes} bytes, not ${shape.segmentBytes}`,
+    );
+  }
+  const fileSystem = new EvenLogFileSystem(wrong, shape);
+  await checkNames(fileSystem, shape, faults);
   await checkConfig(fileSystem, shape, faults);
   const startedMs = performance.now();
   const checked = await withLog(fileSystem, shape, async (segments, pool) => {
@@ -175,8 +185,8 @@ async function refuseLocked(path: string): Promise<void> {
   throw new StoreLockedError({ path, ownerPid: /^\d+$/.test(owner) ? Number(owner) : undefined });
 }
 
-/** Files of a wrong size would keep the log from being loaded at all. */
-async function checkSizes(fileSystem: FileSystem, shape: StoreShape, faults: Faults): Promise<void> {
+/** Files of a foreign name would keep the log from being loaded, here or by a real broker. */
+async function checkNames(fileSystem: FileSystem, shape: StoreShape, faults: Faults): Promise<void> {
   const { commitLog } = storePaths(shape.path);
   const names = await fileSystem.list(commitLog);
   for (const [index, name] of names.entries()) {

@@ -392,6 +392,30 @@ describe('nestjs-rocket store', () => {
       expect(bodies.map((body) => Number(body.slice(5))).toSorted((a, b) => a - b)).toEqual(upTo(count));
     });
 
+    it.each([
+      ['the first file', 0, 10_000, 170],
+      ['a file in the middle', 2, 10_000, 170],
+      ['the last file', -1, 3000, 175],
+      ['no file, but has made one longer', 1, 17_000, 200],
+    ])(
+      'gives the log of a closed store its sizes back when somebody has cut %s',
+      async (_, which, sizeBytes, least) => {
+        await filled(200);
+        const name = (await readdir(join(path, 'commitlog'))).toSorted().at(which)!;
+        await truncate(join(path, 'commitlog', name), sizeBytes);
+        const found = await cli.store('verify', path);
+        expect(found).toMatchObject({ code: 1, stderr: '' });
+        expect(found.stdout).toContain(`the file has ${sizeBytes} bytes, not 16384`);
+        expect((await cli.store('repair', path)).stdout).toContain(`give ${name} its 16384 bytes, it has ${sizeBytes}`);
+        expect(await cli.store('repair', path, '--yes', '--skip-corrupt')).toMatchObject({ code: 0, stderr: '' });
+        expect((await cli.store('verify', path)).stdout).toContain('no fault');
+        const store = await openHere();
+        const bodies = [...(await bodiesOf(store, 'test-topic', 0)), ...(await bodiesOf(store, 'test-topic', 1))];
+        await store.close();
+        expect(bodies.length).toBeGreaterThanOrEqual(least);
+      },
+    );
+
     it('bridges a whole file that is missing', async () => {
       await filled(200);
       await rm(join(path, 'commitlog', '00000000000000032768'));
