@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import type { FileLock } from '../types/file-system.js';
+import { errorCode } from './file-system-error.js';
 import { LOCK_FILE_CONTENT, type FileLocker } from './file-locker.js';
 import { NodeFileHandle } from './node-file-handle.js';
 import { openDescriptor } from './open-descriptor.js';
@@ -22,12 +23,18 @@ export class NativeFileLocker implements FileLocker {
     this.#tryLock = tryLock;
   }
 
-  /** Undefined where the optional dependency `fs-native-extensions` is not installed or has no binary for this platform. */
+  /**
+   * Undefined where the optional dependency `fs-native-extensions` is not installed or has no binary for this platform.
+   *
+   * @throws EMFILE, ENFILE it may be there, but no file can be opened to see. A lock of another kind would not be seen by whoever holds this one.
+   */
   static async load(): Promise<NativeFileLocker | undefined> {
     try {
       const { tryLock } = await import('fs-native-extensions');
       return new NativeFileLocker(tryLock);
-    } catch {
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === 'EMFILE' || code === 'ENFILE') throw error;
       return undefined;
     }
   }

@@ -86,9 +86,19 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async tryLock(path: string): Promise<FileLock | undefined> {
-    this.#fileLocker ??= NativeFileLocker.load().then((native) => native ?? new OwnerFileLocker());
+    this.#fileLocker ??= this.#loadFileLocker();
     const fileLocker = await this.#fileLocker;
     return fileLocker.tryLock(path);
+  }
+
+  async #loadFileLocker(): Promise<FileLocker> {
+    try {
+      return (await NativeFileLocker.load()) ?? new OwnerFileLocker();
+    } catch (error) {
+      // What kept it from being loaded may have passed at the next attempt.
+      this.#fileLocker = undefined;
+      throw error;
+    }
   }
 
   async #removeDirectory(path: string, unlinkError: unknown): Promise<void> {

@@ -165,6 +165,15 @@ describe('NodeFileSystem', () => {
     await lock?.release();
   });
 
+  it('does not lock at all when there is no descriptor left to load the native lock with', async () => {
+    jest.unstable_mockModule('fs-native-extensions', () => {
+      throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+    });
+    const files = new NodeFileSystem();
+    await expect(files.tryLock(path)).rejects.toMatchObject({ code: 'EMFILE' });
+    expect(await readdir(directory.path)).toEqual([]);
+  });
+
   it('locks by an owner file where the native lock can not be loaded', async () => {
     jest.unstable_mockModule('fs-native-extensions', () => {
       throw new Error('no binary for this platform');
