@@ -4,7 +4,7 @@ import { asUnusable } from '../engine/store/index.js';
 import { parseCommand, USAGE, type Command } from './arguments.js';
 import { dumpStore } from './dump.js';
 import { inspectStore, summaryLines } from './inspect.js';
-import { LineOutput, ProgressBar } from './output.js';
+import { harmless, LineOutput, ProgressBar } from './output.js';
 import { repairLines, repairStore } from './repair.js';
 import { verificationLines, verifyStore } from './verify.js';
 
@@ -20,7 +20,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     const error = command !== undefined && 'path' in command ? asUnusable(thrown, command.path) : thrown;
     if (!(error instanceof RocketError)) throw error;
-    process.stderr.write(`${error.code}: ${messageOf(error)}\n`);
+    process.stderr.write(`${error.code}: ${harmless(messageOf(error))}\n`);
     return error.code === 'CLI_USAGE' ? 2 : 1;
   }
 }

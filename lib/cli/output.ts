@@ -1,6 +1,14 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 
+/** All but those that shape a text: what names and reasons hold comes from the store, and must not command the terminal. */
+const CONTROL_CHARACTER = /[^\P{Cc}\n\t]/gu;
+
+/** The text with its control characters written as JSON writes them, which leaves JSON what it is. */
+export function harmless(text: string): string {
+  return text.replace(CONTROL_CHARACTER, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** Writes lines at the pace of the reader, so that a large dump does not gather in memory. */
 export class LineOutput {
   readonly #stream: Writable;
@@ -19,7 +27,7 @@ export class LineOutput {
 
   async write(lines: readonly string[]): Promise<void> {
     if (this.#isClosed || lines.length === 0) return;
-    if (this.#stream.write(`${lines.join('\n')}\n`)) return;
+    if (this.#stream.write(`${harmless(lines.join('\n'))}\n`)) return;
     await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')]).catch(() => undefined);
   }
 }

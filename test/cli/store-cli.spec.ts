@@ -107,6 +107,15 @@ describe('nestjs-rocket store', () => {
       expect(text.stdout).toMatch(/g +test-topic +0 +10 +50/);
     });
 
+    it('shows names that hold control characters without obeying them', async () => {
+      await filled(10);
+      const table = { 'a\u001b[2Jb@g\u009b': { 0: 1 } };
+      await writeFile(join(path, 'config', 'consumerOffset.json'), JSON.stringify({ offsetTable: table }));
+      const { stdout } = await cli.store('inspect', path);
+      expect(stdout).toContain('a\\u001b[2Jb');
+      expect(stdout).not.toMatch(/[^\P{Cc}\n]/u);
+    });
+
     it('works beside an app that has the store open, and sees what is on the disk', async () => {
       const store = await fill(0, 50);
       const result = await cli.store('inspect', path, '--json');
