@@ -250,7 +250,6 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       await running.delay.start();
       await running.timers.start();
       store.retention.hold('delayed messages', () => running.delay.oldestUndelivered());
-      store.retention.hold('timers', () => running.timers.oldestNeeded());
       store.retention.hold('timers', () => running.timers.oldestPending());
       store.retention.hold('transactions without a decision', () => running.transactions.oldestPending());
       store.retention.start();

@@ -47,7 +47,8 @@ export type OldestNeeded = () => number | undefined | Promise<number | undefined
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #parts: RetentionParts;
-  readonly #holds = new Map<string, OldestNeeded>();
+  /** In the order in which they were asked for. */
+  readonly #holds: { readonly what: string; readonly oldestNeeded: OldestNeeded }[] = [];
   #timer: TimerHandle | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
@@ -67,12 +68,12 @@ export class Retention {
   }
 
   /**
-   * Keeps files whose records a service still needs, up to twice the reserved time.
+   * Keeps files whose records a service still needs, up to twice the reserved time. A service may have several reasons: each is asked, in the order in which they were given.
    *
    * @param what is needed, for the log: "delayed messages"
    */
   hold(what: string, oldestNeeded: OldestNeeded): void {
-    this.#holds.set(what, oldestNeeded);
+    this.#holds.push({ what, oldestNeeded });
   }
 
   /** One pass. Never rejects: what could not be removed is tried again at the next one. A second call waits for the first. */
@@ -147,7 +148,7 @@ export class Retention {
 
   /** Who needs a record before `offset`. */
   async #holderOf(offset: number): Promise<string | undefined> {
-    for (const [what, oldestNeeded] of this.#holds) {
+    for (const { what, oldestNeeded } of this.#holds) {
       const oldest = await oldestNeeded();
       if (oldest !== undefined && oldest < offset) return what;
     }

@@ -344,6 +344,17 @@ describe('retention', () => {
     expect(warnings[0]).toContain('delayed messages');
   });
 
+  it('asks for each of several reasons of one service', async () => {
+    await open({ fileReservedTimeHours: 2 });
+    await append(0, 60);
+    const [, second] = await filesOf('commitlog');
+    store.retention.hold('timers', () => Number(second));
+    store.retention.hold('timers', () => undefined);
+    await pass(3);
+    await store.retention.clean();
+    expect((await filesOf('commitlog'))[0]).toBe(second);
+  });
+
   it('tries again what could not be removed', async () => {
     await open({ fileReservedTimeHours: 1 });
     await append(0, 40);

@@ -13,13 +13,11 @@ import { toTimer } from './timer-message.js';
 import { checkDeliverTime, checkTimerOptions, DEFAULT_TIMER_OPTIONS, type TimerOptions } from './timer-options.js';
 import { TimerRecalls } from './timer-recalls.js';
 import { newTimerStatistics, type TimerStatistics } from './timer-statistics.js';
-import { slotOf, slotStartMs } from './timer-time.js';
+import { slotOf } from './timer-time.js';
 
 const TIMER_QUEUES = 1;
 /** While the index catches up, what is overdue by more than a day counts as overdue by a day. */
 const MOST_OVERDUE_SLOTS = 86_400;
-/** Deliveries that are later than this are behind. */
-const MOST_LATE_MS = 10_000;
 
 /**
  * Delivers messages at a time of their own (RocketMQ: `TimerMessageStore`), to the millisecond and never before it. They wait in the timer topic; an index on the disk
@@ -150,26 +148,17 @@ export class TimerService {
 
   /** Where the log may not be cut off: no pending message's record lies before this offset. Undefined: none is pending. */
   async oldestPending(): Promise<number | undefined> {
-    const [notIndexed] = await this.#context.store.entries(TIMER_TOPIC, 0, this.#index.queueOffset, 1);
+    const { store } = this.#context;
+    const [notIndexed] = await store.entries(TIMER_TOPIC, 0, this.#index.queueOffset, 1);
     const indexed = await this.#index.oldestRecord();
-    return indexed ?? notIndexed?.physicalOffset;
+    if (this.#catchingUp === undefined) return indexed ?? notIndexed?.physicalOffset;
+    // An index that is being made again knows of none for a moment.
+    const [first] = await store.entries(TIMER_TOPIC, 0, store.queueRange(TIMER_TOPIC, 0).minOffset, 1);
+    return first?.physicalOffset;
   }
 
   get statistics(): TimerStatistics {
     return { ...this.#statistics };
-  }
-
-  /**
-   * Where the oldest record lies in the log that may still be needed, while deliveries are behind, as after a long standstill. Undefined: they are not, and then no
-   * record that is older than one roll window is needed.
-   */
-  async oldestNeeded(): Promise<number | undefined> {
-    const { store, clock } = this.#context;
-    const firstSlot = this.#index.firstSlot();
-    const isLate = firstSlot !== undefined && slotStartMs(firstSlot) < clock.now() - MOST_LATE_MS;
-    if (this.#catchingUp === undefined && this.indexLag === 0 && !isLate) return undefined;
-    const [oldest] = await store.entries(TIMER_TOPIC, 0, store.queueRange(TIMER_TOPIC, 0).minOffset, 1);
-    return oldest?.physicalOffset;
   }
 
   /** Messages of the timer topic that are not in the index yet. */
