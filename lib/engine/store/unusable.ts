@@ -21,6 +21,6 @@ export function asUnusable(error: unknown, path: string): unknown {
   const meaning = REASONS[code];
   if (meaning === undefined) return new StoreUnusableError({ path, reason: String(message) }, error);
   // One file of many may be the one that belongs to somebody else.
-  const where = typeof file === 'string' && file !== path ? `; it says so of "${file}"` : '';
+  const where = typeof file === 'string' && file !== path ? `: "${file}"` : '';
   return new StoreUnusableError({ path, reason: meaning + where }, error);
 }
