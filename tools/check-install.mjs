@@ -174,7 +174,7 @@ async function runAdded(nest, node) {
 
 /** After the first program: that one has to run without the optional packages. */
 async function runOptionalEntries(directory, nest) {
-  const nestPackages = ['microservices', 'terminus'].map((part) => `@nestjs/${part}@${nest}`);
+  const nestPackages = ['microservices', 'terminus', 'testing'].map((part) => `@nestjs/${part}@${nest}`);
   npm(directory, 'install', ...nestPackages, 'prom-client@15', '@opentelemetry/api@1');
   writeFileSync(join(directory, 'optional.cjs'), readFileSync(join(root, 'tools/optional-entries.cjs')));
   const run = start(directory, 'optional.cjs');

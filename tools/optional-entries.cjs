@@ -1,11 +1,13 @@
-// Run by check-install.mjs in a new app: microservices, health, prometheus and opentelemetry work from CommonJS, beside each other, with the packages that users bring.
+// Run by check-install.mjs in a new app: microservices, health, prometheus, opentelemetry and testing work from CommonJS, beside each other, with the packages that users bring.
 // eslint-disable-next-line import/no-unassigned-import -- what it is for
 require('reflect-metadata');
 const assert = require('node:assert');
+const { existsSync } = require('node:fs');
 const { Controller, Module, UseFilters } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
 const { Ctx, EventPattern, MessagePattern, Payload } = require('@nestjs/microservices');
 const { HealthCheckService, TerminusModule } = require('@nestjs/terminus');
+const { Test } = require('@nestjs/testing');
 const { register } = require('prom-client');
 const { lastValueFrom } = require('rxjs');
 const { NonRetryableError, RocketEvents, RocketModule, ROCKET_ENGINE } = require('nestjs-rocket');
@@ -13,6 +15,7 @@ const { RocketHealthIndicator, RocketHealthModule } = require('nestjs-rocket/hea
 const { RocketClient, RocketRpcExceptionFilter, RocketServer } = require('nestjs-rocket/microservices');
 const { RocketOpenTelemetry } = require('nestjs-rocket/opentelemetry');
 const { RocketPrometheusModule } = require('nestjs-rocket/prometheus');
+const { RocketTestBench, RocketTestingModule } = require('nestjs-rocket/testing');
 
 const seen = [];
 
@@ -55,6 +58,19 @@ Module({
   controllers: [OrderController],
 })(AppModule);
 
+// eslint-disable-next-line typescript/no-extraneous-class -- a module of Nest
+class FileStoreModule {}
+
+Module({ imports: [RocketModule.forRoot({ store: { path: './not-for-tests' } })] })(FileStoreModule);
+
+/** Nest 11 and 12 replace providers in different ways. */
+async function testWholeApp() {
+  const app = await RocketTestingModule.createTestingModule(Test, { imports: [FileStoreModule] }).compile();
+  assert.strictEqual(app.get(ROCKET_ENGINE), app.get(RocketTestBench).engine);
+  assert.ok(!existsSync('./not-for-tests'), 'a test opened the store of the app');
+  await app.close();
+}
+
 async function main() {
   const app = await NestFactory.createMicroservice(AppModule, {
     inject: [ROCKET_ENGINE],
@@ -89,6 +105,7 @@ async function main() {
   assert.match(await register.metrics(), count);
   await app.close();
   assert.doesNotMatch(await register.metrics(), /rocketmq_/);
+  await testWholeApp();
   console.log('optional entries work');
 }
 

@@ -8,8 +8,8 @@ import {
 } from '@nestjs/common';
 import type { Test as NestTest, TestingModuleBuilder } from '@nestjs/testing';
 import { RocketModule } from '../rocket.module.js';
-import type { RocketModuleOptions } from '../rocket.options.js';
-import { ROCKET_MODULE_OPTIONS } from '../rocket.tokens.js';
+import { resolveRocketOptions, type RocketModuleOptions } from '../rocket.options.js';
+import { ROCKET_MODULE_OPTIONS, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
 import { RocketTestBench, type TestBenchOptions } from './rocket-test-bench.js';
 
 /** What an app is tested on, and those options of `RocketModule.forRoot` that are not the broker's. */
@@ -83,11 +83,14 @@ export class RocketTestingModule {
     options: RocketTestingOptions = {},
   ): TestingModuleBuilder {
     const imports = [RocketTestBenchModule.with(options), ...(metadata.imports ?? [])];
+    // Nest 11 goes on with the value of forRoot where a factory is to replace it, so the factory stands in place of what is made of that.
     return test
       .createTestingModule({ ...metadata, imports })
       .overrideProvider(ROCKET_MODULE_OPTIONS)
+      .useValue({})
+      .overrideProvider(ROCKET_RESOLVED_OPTIONS)
       .useFactory({
-        factory: (bench: RocketTestBench) => moduleOptions(bench, options),
+        factory: async (bench: RocketTestBench) => resolveRocketOptions(await moduleOptions(bench, options)),
         inject: [RocketTestBench],
       });
   }

@@ -6,6 +6,7 @@ import {
   MessageBuilder,
   MessageListener,
   RECONSUME_LATER,
+  ROCKET_ENGINE,
   RocketListenerRegistry,
   RocketModule,
   RocketTemplate,
@@ -195,5 +196,12 @@ describe('a whole app on the test bench', () => {
     expect(await first.get(RocketTestBench).waitFor(OrderListener)).toHaveLength(1);
     await first.close();
     await second.close();
+  });
+
+  it('asks no factory of the app for options', async () => {
+    const imports = [RocketModule.forRootAsync({ useFactory: () => Promise.reject(new Error('no such setting')) })];
+    const app = await RocketTestingModule.createTestingModule(Test, { imports }).compile();
+    expect(app.get(ROCKET_ENGINE)).toBe(app.get(RocketTestBench).engine);
+    await app.close();
   });
 });
