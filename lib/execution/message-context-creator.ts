@@ -2,7 +2,7 @@ import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { ApplicationConfig, ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { InvalidOptionError } from '../errors/index.js';
-import { ArgumentKind } from '../rocket.arguments.js';
+import { ArgumentKind, positionsAt } from '../rocket.arguments.js';
 import type { BatchPayloads } from './batch-payloads.js';
 import type { HandlerSite } from './handler-site.js';
 
@@ -89,6 +89,12 @@ export function contextCreatorOf(
   // Nest looks among providers alone, and takes the first module of several: enhancers of a controller would be skipped without a word.
   creator.getContextModuleKey = () => moduleKey;
 
+  // Nest 12 warns where ValidationPipe has no type to go by; `withPayloadType` gives it one.
+  creator.getMetadata = (...args) => {
+    const metadata = common.getMetadata(...args);
+    return isTypedByOption(site) ? { ...metadata, paramtypes: metadata.paramtypes ?? [] } : metadata;
+  };
+
   creator.createGuardsFn = (...args) => {
     const guard = common.createGuardsFn(...args) as ((args: unknown[]) => Promise<void>) | null;
     if (guard === null) return null;
@@ -122,6 +128,11 @@ export function contextCreatorOf(
   creator.transformToResult = async (result: unknown) =>
     isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
   return creator;
+}
+
+/** Without parameter decorators, the payload is all that pipes see. */
+function isTypedByOption({ type, methodName, payloadType }: HandlerSite): boolean {
+  return typeof payloadType === 'function' && Object.keys(positionsAt(type, methodName)).length === 0;
 }
 
 type ParameterMetadata = Parameters<ExternalContextCreator['getParamValue']>[1];

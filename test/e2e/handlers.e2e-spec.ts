@@ -599,6 +599,17 @@ describe('around a handler', () => {
       await send({ providers: [OrderListener, Interfaces] }, invalid);
       expect(app!.log.matching(/^warn: .*its payload is invalid.* It is discarded/)).toHaveLength(2);
       expect(app!.log.matching(/was called/)).toEqual([]);
+      expect(app!.log.matching(/without validating/)).toEqual([]);
+    });
+
+    it('goes through with a warning of Nest where nothing says its type', async () => {
+      @UsePipes(ValidationPipe)
+      @MessageListener({ topic, consumerGroup })
+      class OrderListener {
+        onMessage(): void {}
+      }
+      await send({ providers: [OrderListener] }, invalid);
+      expect(app!.log.matching(/^warn: The OrderListener.onMessage\(\) .* without validating/)).toHaveLength(1);
     });
 
     it('is not one that can not be read at all, which has an option of its own', async () => {
