@@ -128,6 +128,7 @@ type ConfigurableOptions = Pick<
   | 'consumeTimestampMs'
   | 'pullThresholdForQueue'
   | 'pullThresholdSizeForQueueBytes'
+  | 'onUnreadablePayload'
   | 'onInvalidPayload'
   | 'onForbidden'
 >;

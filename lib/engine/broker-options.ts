@@ -43,7 +43,8 @@ export interface BrokerOptions {
   readonly timerRollWindowMs?: number | undefined;
   /** Longest time that the progress of timers is only in memory: a crash repeats deliveries of this time at most. Default 1000. RocketMQ: `timerFlushIntervalMs`. */
   readonly timerFlushIntervalMs?: number | undefined;
-  readonly transaction?: Partial<TransactionOptions> | undefined;
+  readonly transaction?:
+    { readonly [Name in keyof TransactionOptions]?: TransactionOptions[Name] | undefined } | undefined;
 }
 
 export interface StoreLocationOptions {

@@ -114,6 +114,13 @@ const wrongOptions = (): unknown => [
   RocketModule.forFeature({ producer: { group: 'payments' } }),
 ];
 
+/** What configuration services answer for what is not configured. */
+const notConfigured: undefined = undefined;
+const leftOut = (): unknown => [
+  RocketModule.forRoot({ store: { path: notConfigured }, transaction: { checkMax: notConfigured } }),
+  MessageListener({ topic: 'orders', consumerGroup: 'g', onUnreadablePayload: (config) => config.get('UNREADABLE') }),
+];
+
 @TransactionListener({ topic: 'orders' })
 class Transactions implements LocalTransactionListener<Order> {
   constructor(readonly service: Full) {}
@@ -252,6 +259,7 @@ describe('the types of decorators and template', () => {
         Forgetful,
         Configured,
         wrongOptions,
+        leftOut,
         Batches,
         OneByOne,
         wrongMethods,
@@ -259,6 +267,6 @@ describe('the types of decorators and template', () => {
         HalfListener,
         sends,
       ].map(({ name }) => name),
-    ).toHaveLength(12);
+    ).toHaveLength(13);
   });
 });
