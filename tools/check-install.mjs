@@ -29,6 +29,7 @@ try {
     for (const node of nodes) {
       await check(`that runs on Node ${node.version}`, () => runAdded(nest, node));
     }
+    if (nest === '11') await check('and its Jest runs a test as docs/testing.md says', () => runJest(nest));
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -170,6 +171,31 @@ async function runAdded(nest, node) {
   await app.printed('received 2333');
   app.process.kill('SIGTERM');
   await app.ended;
+}
+
+/** With the runner and the transform that `nest new` has set up. */
+function runJest(nest) {
+  const directory = join(work, `added-${nest}`);
+  const manifestFile = join(directory, 'package.json');
+  const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'));
+  Object.assign(manifest.jest, JSON.parse(codeBlock('docs/testing.md', 'json')).jest);
+  writeFileSync(manifestFile, JSON.stringify(manifest));
+  const test = `
+    import { Test } from '@nestjs/testing';
+    import { RocketTemplate } from 'nestjs-rocket';
+    import { RocketTestBench, RocketTestingModule } from 'nestjs-rocket/testing';
+    import { AppModule } from './app.module';
+    import { HelloListener } from './rocket/hello.listener';
+
+    it('says hello', async () => {
+      const app = await RocketTestingModule.createTestingModule(Test, { imports: [AppModule] }).compile();
+      await app.init();
+      await app.get(RocketTemplate).convertAndSend('hello', '2333');
+      expect(await app.get(RocketTestBench).waitFor(HelloListener)).toHaveLength(1);
+      await app.close();
+    });`;
+  writeFileSync(join(directory, 'src/hello.spec.ts'), test);
+  execFileSync('npx', ['jest'], { cwd: directory, stdio: 'pipe', timeout: 60_000 });
 }
 
 /** After the first program: that one has to run without the optional packages. */
