@@ -1,8 +1,9 @@
 import type { PayloadType } from '../converter/index.js';
 import type { BatchContext, ConsumeFromWhere, ConsumeMode, MessageExt, MessageModel } from '../engine/index.js';
-import { ListenerInvalidError } from '../errors/index.js';
+import { ListenerInvalidError, ListenerOptionError } from '../errors/index.js';
 import type { Configurable } from '../rocket.config.js';
 import { MESSAGE_LISTENER_METADATA } from '../rocket.constants.js';
+import { anObject } from '../rocket.option-rules.js';
 
 /** What a listener consumes, and how. Names and defaults are RocketMQ's unless said otherwise. */
 export interface MessageListenerOptions {
@@ -176,6 +177,7 @@ export function MessageListener(options: DeclaredListenerOptions): MessageListen
 export function MessageListener(options: DeclaredListenerOptions): MessageListenerDecorator & BatchListenerDecorator {
   return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (method === undefined) {
+      requireOptions(options, nameOf(target));
       addListenerMetadata(target, options);
       return;
     }
@@ -185,8 +187,15 @@ export function MessageListener(options: DeclaredListenerOptions): MessageListen
     if (typeof descriptor?.value !== 'function') {
       throw new ListenerInvalidError({ listener: place, reason: 'it is not a method' });
     }
+    requireOptions(options, place);
     addListenerMetadata(descriptor.value as object, options);
   };
+}
+
+/** What comes from a file of constants may not be there yet, when files import each other. */
+function requireOptions(options: unknown, listener: string): void {
+  if (anObject.accepts(options)) return;
+  throw new ListenerOptionError({ listener, option: 'options', value: options, expected: anObject.expected });
 }
 
 /** Own metadata only: a class that is decorated itself does not also consume what its parent class consumes. */

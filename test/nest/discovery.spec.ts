@@ -1,7 +1,7 @@
 import { Controller, Global, Injectable, Module, Scope, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { MessageListener, TransactionListener } from '../../lib/decorators/index.js';
+import { MessageListener, TransactionListener, type MessageListenerOptions } from '../../lib/decorators/index.js';
 import type { MessageExt } from '../../lib/engine/index.js';
 import { ListenerInvalidError, ListenerOptionError, UnknownOptionError } from '../../lib/errors/index.js';
 import { HandlerPipelines } from '../../lib/execution/index.js';
@@ -306,6 +306,16 @@ describe('a method can not be decorated', () => {
     expect(decorate).toThrow(ListenerInvalidError);
   });
 });
+
+it.each([undefined, null, 'orders'])(
+  'options of a listener can not be %p, and the error names the class',
+  (options) => {
+    const decorator = MessageListener(options as unknown as MessageListenerOptions);
+    expect(() => decorator(OrderListener)).toThrow(/^Option options of OrderListener is .*, but must be an object/);
+    const descriptor = { value: (): void => undefined };
+    expect(() => decorator(OrderListener.prototype, 'onMessage', descriptor)).toThrow(/of OrderListener\.onMessage is/);
+  },
+);
 
 describe('transaction listeners are found', () => {
   @TransactionListener({ topic: ['fees', 'refunds'], producerGroup: 'payments', payloadType: String })
