@@ -2,7 +2,7 @@ import { Inject, Injectable, Scope } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ListenerOptionError } from './errors/index.js';
 import type { ConfigReader } from './rocket.config.js';
-import { DEFAULT_STORE, ROCKET_STORE_NAME } from './rocket.tokens.js';
+import { DEFAULT_STORE, ROCKET_FEATURE_NAME, ROCKET_STORE_NAME } from './rocket.tokens.js';
 
 /** A provider or controller that Nest makes anew for each request, and with it what it stands for. */
 export type ScopedProvider = ReturnType<DiscoveryService['getProviders']>[number];
@@ -58,9 +58,12 @@ export class RocketDiscovery {
 
   /** The stores of the app. */
   storeNames(): readonly string[] {
-    return this.#wrappers().flatMap(({ token, instance }) =>
-      token === ROCKET_STORE_NAME && typeof instance === 'string' ? [instance] : [],
-    );
+    return this.#namesAt(ROCKET_STORE_NAME);
+  }
+
+  /** The templates of `RocketModule.forFeature`. */
+  featureNames(): readonly string[] {
+    return this.#namesAt(ROCKET_FEATURE_NAME);
   }
 
   /**
@@ -95,6 +98,12 @@ export class RocketDiscovery {
       if (isIt) return instance as ConfigReader;
     }
     return undefined;
+  }
+
+  #namesAt(nameToken: symbol): readonly string[] {
+    return this.#wrappers().flatMap(({ token, instance }) =>
+      token === nameToken && typeof instance === 'string' ? [instance] : [],
+    );
   }
 
   #wrappers(): readonly ScopedProvider[] {

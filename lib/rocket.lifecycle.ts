@@ -64,6 +64,7 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
       // An app whose start has failed in another module may be started again.
       if (this.#hasDiscovered) return;
       this.#refuseTwins();
+      this.#refuseShadows();
       this.#checks.discover();
       this.#listeners.discover();
       this.#hasDiscovered = true;
@@ -104,6 +105,15 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     if (twin === undefined) return;
     const expected = 'different for each RocketModule.forRoot of an app (one of them may have none)';
     throw new InvalidOptionError({ option: 'name', value: twin, expected });
+  }
+
+  /** A module that imports the template would send to it what is meant for the store. */
+  #refuseShadows(): void {
+    const stores = this.#discovery.storeNames();
+    const shadow = this.#discovery.featureNames().find((name) => stores.includes(name));
+    if (shadow === undefined) return;
+    const expected = `another than that of a store: ${stores.join(', ')}`;
+    throw new InvalidOptionError({ option: 'name of RocketModule.forFeature', value: shadow, expected });
   }
 
   #cancelBeginning(): void {

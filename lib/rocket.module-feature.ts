@@ -1,9 +1,9 @@
-import { Module, type DynamicModule, type InjectionToken } from '@nestjs/common';
+import { Module, type DynamicModule, type InjectionToken, type Provider } from '@nestjs/common';
 import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 import { storeNameRule } from './rocket.names.js';
-import { checkOptions, type OptionRules } from './rocket.option-rules.js';
+import { anObject, checkOptions, type OptionRules } from './rocket.option-rules.js';
 import { PRODUCER_OPTION, type ProducerOptions } from './rocket.options.js';
-import { DEFAULT_STORE, getRocketStoreToken, getRocketTemplateToken } from './rocket.tokens.js';
+import { DEFAULT_STORE, ROCKET_FEATURE_NAME, getRocketStoreToken, getRocketTemplateToken } from './rocket.tokens.js';
 import { RocketTemplates, type RocketTemplate } from './template/index.js';
 
 /** A template with a name. */
@@ -37,11 +37,16 @@ export function featureModule(options: RocketFeatureOptions): DynamicModule {
     unknown: (option: string, nearest: string | undefined, known: readonly string[]) =>
       new UnknownOptionError({ owner, option, nearest, known }),
   };
+  if (!anObject.accepts(options)) throw refusal.invalid(`options of ${owner}`, options, anObject.expected);
   checkOptions(options, RULES, refusal, ['name']);
   const { name, store = DEFAULT_STORE, producer = {} } = options;
   const templates: InjectionToken =
     store === DEFAULT_STORE ? RocketTemplates : getRocketStoreToken(RocketTemplates, store);
   const provide = getRocketTemplateToken(name);
   const useFactory = (all: RocketTemplates): RocketTemplate => all.create(producer);
-  return { module: RocketFeatureModule, providers: [{ provide, useFactory, inject: [templates] }], exports: [provide] };
+  const providers: Provider[] = [
+    { provide, useFactory, inject: [templates] },
+    { provide: ROCKET_FEATURE_NAME, useValue: name },
+  ];
+  return { module: RocketFeatureModule, providers, exports: [provide] };
 }

@@ -20,6 +20,9 @@ export const ROCKET_RESOLVED_OPTIONS = Symbol('ROCKET_RESOLVED_OPTIONS');
 /** Token of the name of the store that a module has. */
 export const ROCKET_STORE_NAME = Symbol('ROCKET_STORE_NAME');
 
+/** Token of the name of a template of `RocketModule.forFeature`. */
+export const ROCKET_FEATURE_NAME = Symbol('ROCKET_FEATURE_NAME');
+
 /** The store of `RocketModule.forRoot` without a name. */
 export const DEFAULT_STORE = 'default';
 

@@ -165,6 +165,7 @@ describe('a template with a name', () => {
   });
 
   it.each<[string, object, new (...args: never[]) => Error]>([
+    ['no options', undefined as never, InvalidOptionError],
     ['no name', {}, InvalidOptionError],
     ['the name of the template without one', { name: 'default' }, InvalidOptionError],
     ['an option that does not exist', { name: 'x', producr: {} }, UnknownOptionError],
@@ -172,6 +173,15 @@ describe('a template with a name', () => {
   ])('is refused with %s', (_what, options, type) => {
     expect(() => RocketModule.forFeature(options as RocketFeatureOptions)).toThrow(type);
   });
+});
+
+it('a template with the name of a store keeps the app from starting: one of the two would be sent to by mistake', async () => {
+  const imports = [RocketModule.forRoot({ ...memory, name: 'audit' }), RocketModule.forFeature({ name: 'audit' })];
+  const error = await refusal({ options: memory, imports });
+  expect(error).toBeInstanceOf(InvalidOptionError);
+  expect(error.message).toContain(
+    'name of RocketModule.forFeature is "audit", but must be another than that of a store: default, audit',
+  );
 });
 
 describe('a module that is not global', () => {
