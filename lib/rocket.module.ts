@@ -1,4 +1,4 @@
-import { Module, type DynamicModule, type ExistingProvider, type Type } from '@nestjs/common';
+import { Module, type DynamicModule, type ExistingProvider, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { HandlerPipelines, RocketContext } from './execution/index.js';
 import {
@@ -59,16 +59,11 @@ import {
     ListenerMetadataAccessor,
     ListenerExplorer,
     ListenerContainer,
-    RocketListenerRegistry,
     TransactionListenerExplorer,
     TransactionListenerRegistry,
     TransactionSender,
     TransactionChecks,
     PullConsumers,
-    RocketTemplate,
-    RocketTemplates,
-    RocketAdmin,
-    RocketEvents,
     RocketControl,
     RocketLifecycle,
   ],
@@ -94,31 +89,36 @@ export class RocketModule extends ConfigurableModuleClass {
   }
 }
 
-/** What users inject. */
-const PARTS = [
-  RocketTemplate,
-  RocketAdmin,
-  RocketEvents,
-  RocketListenerRegistry,
-  RocketControl,
-  RocketTemplates,
-  ROCKET_ENGINE,
-  ROCKET_CONVERTER,
-];
+/** What users inject, and nothing of the module does. */
+const FACES = [RocketTemplate, RocketTemplates, RocketAdmin, RocketEvents, RocketListenerRegistry];
 
-/** Parts of a store with a name go by its name alone, so that they are never mixed up with those of another. */
+/** What users inject, and the module as well. */
+const INNER_PARTS = [RocketControl, ROCKET_ENGINE, ROCKET_CONVERTER];
+
+/**
+ * Parts of a store with a name go by its name alone, so that they are never mixed up with those of another: `app.get(RocketTemplate)` takes what it finds in any module of
+ * the app, the last one first.
+ */
 function ofStore(definition: DynamicModule, name: string = DEFAULT_STORE): DynamicModule {
   if (!storeNameRule.accepts(name)) {
     throw new InvalidOptionError({ option: 'name', value: name, expected: storeNameRule.expected });
   }
   const isDefault = name === DEFAULT_STORE;
-  const aliases = PARTS.map((part) => aliasOf(part, getRocketStoreToken(part, name)));
+  const faces: Provider[] = isDefault
+    ? FACES
+    : FACES.map((part) => ({ provide: getRocketStoreToken(part, name), useClass: part }));
+  const aliased = isDefault ? [...FACES, ...INNER_PARTS] : INNER_PARTS;
+  const aliases = aliased.map((part) => aliasOf(part, getRocketStoreToken(part, name)));
+  const tokens = [...FACES, ...INNER_PARTS].map((part) => getRocketStoreToken(part, name));
   // Named by its own token, since the store without a name is asked for by name as well.
-  if (isDefault) aliases.push(aliasOf(RocketTemplate, getRocketTemplateToken()));
+  if (isDefault) {
+    aliases.push(aliasOf(RocketTemplate, getRocketTemplateToken()));
+    tokens.push(getRocketTemplateToken());
+  }
   return {
     ...definition,
-    providers: [...(definition.providers ?? []), { provide: ROCKET_STORE_NAME, useValue: name }, ...aliases],
-    exports: [...(isDefault ? PARTS : []), ...aliases.map(({ provide }) => provide), RocketContext, ROCKET_MESSAGE],
+    providers: [...(definition.providers ?? []), { provide: ROCKET_STORE_NAME, useValue: name }, ...faces, ...aliases],
+    exports: [...(isDefault ? aliased : []), ...tokens, RocketContext, ROCKET_MESSAGE],
   };
 }
 

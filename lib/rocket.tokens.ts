@@ -38,7 +38,7 @@ export function getRocketTemplateToken(name?: string): string {
 
 /**
  * Token of a part of a store, such as `getRocketStoreToken(RocketAdmin, 'audit')`. The parts of the store without a name (`'default'`) are injected by their class as well. In an
- * app with several stores, `app.get` of a class may find the part of any: use the token there.
+ * app with several stores, `app.get` of RocketControl, ROCKET_ENGINE or ROCKET_CONVERTER may find that of any: use the token there.
  *
  * @param part RocketTemplate, RocketAdmin, RocketEvents, RocketListenerRegistry, RocketControl, ROCKET_ENGINE or ROCKET_CONVERTER
  * @param store the `name` of its `RocketModule.forRoot`

@@ -76,6 +76,8 @@ describe('several stores in one app', () => {
     expect(app.module.get(Heard).words.toSorted()).toEqual(['audit b', 'default a']);
     expect(auditBroker).not.toBe(defaultBroker);
     expect(app.module.get(getRocketTemplateToken())).toBe(sender.template);
+    expect(app.module.get(RocketTemplate)).toBe(sender.template);
+    expect(app.module.get(RocketAdmin)).toBe(app.module.get(getRocketStoreToken(RocketAdmin, 'default')));
     expect(app.module.get(getRocketStoreToken(RocketAdmin, 'audit'))).toBeInstanceOf(RocketAdmin);
     await app.close();
   });
