@@ -4,7 +4,7 @@ import { defineError } from './rocket-error.js';
 export class PullGroupMissingError extends defineError<{ group: unknown }>({
   code: 'PULL_GROUP_MISSING',
   meaning: 'A pull consumer, or a receive, has no consumer group. Without one there is no place to go on from.',
-  remedy: 'Give it a group of its own.',
+  remedy: "Give it a group of its own: receive has that of the module's option pullConsumer.",
   message: ({ group }) => `A pull consumer needs a consumer group, but its group is ${describe(group)}.`,
 }) {}
 
