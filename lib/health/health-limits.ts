@@ -1,4 +1,6 @@
 import type { EngineMetrics } from '../engine/index.js';
+import { InvalidOptionError, UnknownOptionError } from '../errors/index.js';
+import { anObject, checkOptions, type OptionRules } from '../rocket.option-rules.js';
 
 /** When the broker counts as ill. */
 export interface RocketHealthLimits {
@@ -20,6 +22,29 @@ export interface RocketHealth {
   readonly diskUsedRatio: number | undefined;
   /** Messages that groups are behind, of the groups that are looked at. */
   readonly lagMessages: Readonly<Record<string, number>>;
+}
+
+const isCount = (value: unknown): boolean => typeof value === 'number' && value >= 0;
+
+const RULES: OptionRules<RocketHealthLimits> = {
+  maxLagMessages: {
+    expected: 'a number from 0, or an object with one for each group',
+    accepts: (value) =>
+      isCount(value) || (anObject.accepts(value) && Object.values(value as object).every((limit) => isCount(limit))),
+  },
+  maxDiskUsedRatio: { expected: 'a number from 0 to 1', accepts: (value) => isCount(value) && Number(value) <= 1 },
+};
+
+/**
+ * A limit that can not be passed is a check that always says yes.
+ *
+ * @throws InvalidOptionError, UnknownOptionError
+ */
+export function checkHealthLimits(limits: RocketHealthLimits): void {
+  checkOptions(limits, RULES, {
+    invalid: (option, value, expected) => new InvalidOptionError({ option, value, expected }),
+    unknown: (option, nearest, known) => new UnknownOptionError({ owner: 'isHealthy', option, nearest, known }),
+  });
 }
 
 const DEFAULT_MAX_DISK_USED_RATIO = 0.95;

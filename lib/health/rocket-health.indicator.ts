@@ -4,7 +4,7 @@ import type { MessageEngine } from '../engine/index.js';
 import { UnsupportedByEngineError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
 import { ROCKET_ENGINE } from '../rocket.tokens.js';
-import { judgeHealth, type RocketHealthLimits } from './health-limits.js';
+import { checkHealthLimits, judgeHealth, type RocketHealthLimits } from './health-limits.js';
 
 /**
  * Whether the app's broker takes sends, has room on its disk, and is read fast enough. For `HealthCheckService.check` of `@nestjs/terminus`.
@@ -29,11 +29,13 @@ export class RocketHealthIndicator {
    *
    * @param key under which the result stands
    * @throws UnsupportedByEngineError the engine does not count
+   * @throws InvalidOptionError, UnknownOptionError
    */
   async isHealthy<const Key extends string>(
     key: Key,
     limits: RocketHealthLimits = {},
   ): Promise<HealthIndicatorResult<Key>> {
+    checkHealthLimits(limits);
     if (this.#engine.metrics === undefined) throw new UnsupportedByEngineError({ feature: 'metrics' });
     const indicator = this.#indicators.check(key);
     try {

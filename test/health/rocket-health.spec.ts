@@ -33,9 +33,9 @@ describe('the health of a broker', () => {
         .get(HealthCheckService)
         .check([() => app.module.get(RocketHealthIndicator).isHealthy('broker', limits)]);
     expect(await check({})).toMatchObject({ status: 'ok', info: { broker: { status: 'up' } } });
-    await expect(check({ maxDiskUsedRatio: -1 })).rejects.toMatchObject({
+    await expect(check({ maxDiskUsedRatio: 0 })).rejects.toMatchObject({
       status: 503,
-      response: { error: { broker: { status: 'down', message: expect.stringContaining('the limit is -100 %') } } },
+      response: { error: { broker: { status: 'down', message: expect.stringContaining('the limit is 0 %') } } },
     });
   });
 
@@ -46,6 +46,15 @@ describe('the health of a broker', () => {
     expect(await isHealthy({ maxLagMessages: 0 })).toMatchObject({
       broker: { status: 'up', lagMessages: { slow: 0 } },
     });
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a percentage', { maxDiskUsedRatio: 95 }, /maxDiskUsedRatio is 95, but must be a number from 0 to 1/],
+    ['text', { maxLagMessages: '100' }, /maxLagMessages is "100", but must be a number from 0/],
+    ['text for a group', { maxLagMessages: { slow: '100' } }, /maxLagMessages is .* with one for each group/],
+    ['a name that does not exist', { maxLag: 100 }, /has no option maxLag\..*maxLagMessages/],
+  ])('refuses a limit that could never be passed: %s', async (_what, limits, message) => {
+    await expect(isHealthy(limits)).rejects.toThrow(message);
   });
 
   it('is down when the broker is closed', async () => {
