@@ -105,8 +105,8 @@ export interface RocketBatchListener<T = unknown> {
 }
 
 /**
- * What `@MessageListener` takes: options, and functions that read them from the configuration when the app starts. The app does not start when one gives a
- * value that can not be used.
+ * What `@MessageListener` takes: options, and functions that read them from the configuration when the app starts. In texts `${name}` and `${name:default}` stand for a
+ * value of the configuration. The app does not start when one gives a value that can not be used.
  */
 export type DeclaredListenerOptions = Omit<MessageListenerOptions, 'topic' | keyof ConfigurableOptions> & {
   /** The topic to consume, or several: each is a listener, and all have the same other options. With an `id`, theirs are `id:topic`. */

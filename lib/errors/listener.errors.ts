@@ -135,7 +135,8 @@ export class ConsumingDisabledError extends defineError<{ listener: string }>({
 
 export class ListenerConfigError extends defineError<{ listener: string; option: string; reason: string }>({
   code: 'LISTENER_CONFIG',
-  meaning: 'A function that reads an option of a listener from the configuration throws. The app does not start.',
-  remedy: 'Correct the function in the decorator, or the configuration that it reads.',
+  meaning:
+    'A value of the configuration that an option of a listener names is missing, or the function that reads it throws. The app does not start.',
+  remedy: 'Correct the name or the function in the decorator, or the configuration.',
   message: ({ listener, option, reason }) => `Option ${option} of ${listener} can not be read: ${reason}.`,
 }) {}

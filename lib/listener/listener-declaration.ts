@@ -1,14 +1,14 @@
 import type { DeclaredListenerOptions, MessageListenerOptions } from '../decorators/message-listener.decorator.js';
 import { ListenerConfigError, ListenerOptionError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
-import type { ConfigReader } from '../rocket.config.js';
+import { fillPlaceholders, type ConfigReader } from '../rocket.config.js';
 import { topicRule } from '../rocket.names.js';
 
 /** A class is a function as well; it is what it is. */
 const NEVER_READ = 'payloadType';
 
 /**
- * What a decorator says, as plain options: functions are asked with the configuration, and each topic of a list is a listener.
+ * What a decorator says, as plain options: functions are asked with the configuration, names of its values (`${name}`) are replaced, and each topic of a list is a listener.
  *
  * @param listener how errors name it
  * @throws ListenerConfigError, ListenerOptionError
@@ -20,8 +20,7 @@ export function readDeclaration(
 ): readonly MessageListenerOptions[] {
   const read: Record<string, unknown> = {};
   for (const [option, value] of Object.entries(declared)) {
-    read[option] =
-      typeof value === 'function' && option !== NEVER_READ ? ask(listener, option, value, config()) : value;
+    read[option] = option === NEVER_READ ? value : readOption(listener, option, value, config);
   }
   const { topic } = read;
   // Whatever else it may be, the rules of options see to it.
@@ -37,10 +36,16 @@ export function readDeclaration(
   });
 }
 
-function ask(listener: string, option: string, value: unknown, config: ConfigReader): unknown {
+function readOption(listener: string, option: string, value: unknown, config: () => ConfigReader): unknown {
   try {
-    return (value as (config: ConfigReader) => unknown)(config);
+    if (typeof value === 'function') return (value as (config: ConfigReader) => unknown)(config());
+    if (Array.isArray(value)) return value.map((each: unknown) => withoutPlaceholders(each, config));
+    return withoutPlaceholders(value, config);
   } catch (error) {
     throw new ListenerConfigError({ listener, option, reason: messageOf(error) }, error);
   }
+}
+
+function withoutPlaceholders(value: unknown, config: () => ConfigReader): unknown {
+  return typeof value === 'string' ? fillPlaceholders(value, config) : value;
 }

@@ -212,7 +212,33 @@ describe('what a listener consumes', () => {
     }
   });
 
+  it('can be named in a text, with a default or without', async () => {
+    @MessageListener({
+      topic: ['${shop.topic}', '${shop.refunds:refunds}'],
+      consumerGroup: '${SHOP}-billing-${REGION:}${NUMBER}',
+      payloadType: Object,
+    })
+    class Named extends OrderListener {}
+    const config = ConfigModule.forRoot({
+      ignoreEnvFile: true,
+      load: [() => ({ shop: { topic: 'configured' }, SHOP: 'a', NUMBER: 7 })],
+    });
+    const app = await startApp({ imports: [config as never], providers: [Named] });
+    const listeners = app.module.get(RocketListenerRegistry).list();
+    expect(listeners.map(({ topic, consumerGroup }) => `${topic} ${consumerGroup}`)).toEqual([
+      'configured a-billing-7',
+      'refunds a-billing-7',
+    ]);
+    await app.close();
+  });
+
   it.each<[string, object, RegExp, new (...args: never[]) => Error]>([
+    [
+      'names a value that there is not',
+      { topic: '${nowhere.topic}' },
+      /^Option topic of Wrong .* can not be read: the configuration has no value for \$\{nowhere\.topic\}; "\$\{nowhere\.topic:default\}" would give one/,
+      ListenerConfigError,
+    ],
     [
       'is not configured',
       { topic: () => undefined },
