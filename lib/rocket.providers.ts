@@ -2,6 +2,7 @@ import { Logger, Scope, type Provider } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import type { MessageConverter } from './converter/index.js';
 import { EmbeddedBroker, type MessageEngine, type MessageExt } from './engine/index.js';
+import { InvalidOptionError } from './errors/index.js';
 import { RocketContext } from './execution/index.js';
 import { ROCKET_ENGINE_LOG_CONTEXT, ROCKET_LOG_CONTEXT } from './rocket.constants.js';
 import { resolveRocketOptions, type ResolvedRocketOptions, type RocketModuleOptions } from './rocket.options.js';
@@ -15,6 +16,13 @@ import {
 
 /** Providers that are made of options. */
 export const rocketProviders: readonly Provider[] = [
+  {
+    // In a module without forRoot nothing takes its place.
+    provide: ROCKET_MODULE_OPTIONS,
+    useFactory: (): never => {
+      throw new InvalidOptionError({ option: 'imports', value: 'RocketModule', expected: 'RocketModule.forRoot()' });
+    },
+  },
   {
     provide: ROCKET_RESOLVED_OPTIONS,
     useFactory: (options: RocketModuleOptions): ResolvedRocketOptions => resolveRocketOptions(options),

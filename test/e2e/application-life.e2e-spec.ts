@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { join } from 'node:path';
+import { Test } from '@nestjs/testing';
 import {
   Controller,
   Injectable,
@@ -385,6 +386,11 @@ describe('an app that does not start', () => {
     const { module } = await compileApp({ options, providers: [LoveListener] });
     await module.close();
     await (await startApp({ options })).close();
+  });
+
+  it('for a module that is imported without forRoot says what to write', async () => {
+    const starting = Test.createTestingModule({ imports: [RocketModule] }).compile();
+    await expect(starting).rejects.toThrow('Option imports is "RocketModule", but must be RocketModule.forRoot().');
   });
 
   it('for a store that another one has open names it', async () => {

@@ -37,7 +37,7 @@ describe('a store that is opened', () => {
     const failure = await failureOf(at('a'));
     expect(failure).toBeInstanceOf(StoreLockedError);
     expect(failure).toMatchObject({ code: 'STORE_LOCKED', fields: { path: at('a'), ownerPid: process.pid } });
-    expect(String(failure)).toContain(`process ${process.pid}`);
+    expect(String(failure)).toContain(`process ${process.pid}, which is this one: a broker in it has not been closed.`);
     await first.messages.append(testDraft('y'));
     await first.close();
     expect(await bodiesOf(await open(at('a')))).toEqual(['x', 'y']);
