@@ -51,7 +51,7 @@ export interface ConsumerOptions {
   /** `false`: groups are joined at start, but messages are handled only from `RocketControl.start()` on. Default true. */
   readonly autoStart?: boolean | undefined;
   /**
-   * What functions in `@MessageListener` options are given, such as a `ConfigService`. Default: the app's `ConfigService` of @nestjs/config when there is one, else
+   * Where functions and `${names}` in `@MessageListener` options find their values, such as a `ConfigService`. Default: the app's `ConfigService` of @nestjs/config when there is one, else
    * the environment of the process.
    */
   readonly config?: ConfigReader | undefined;
