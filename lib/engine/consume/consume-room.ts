@@ -16,6 +16,8 @@ import type { WorkGauge } from './work-gauge.js';
 export interface SelectorFunctions {
   readonly acceptsTagsCode?: ((tagsCode: number) => boolean) | undefined;
   readonly accepts?: ((message: StoredRecord) => boolean) | undefined;
+  /** Why it is hardly what was meant. */
+  readonly doubt?: string | undefined;
 }
 
 /** Checks a selector and makes it ready to run; throws for one that is wrong. */

@@ -84,7 +84,12 @@ export class ConsumeService {
     this.#assertRunning();
     const spec = resolveSpec(options, this.#room.clock.now(), () => this.#makeClientId());
     // What is wrong is found before anything is stored for a group that will never be.
-    for (const { selector } of spec.subscriptions) this.#room.compileSelector(selector);
+    for (const { topic, selector } of spec.subscriptions) {
+      const { doubt } = this.#room.compileSelector(selector);
+      if (doubt !== undefined) {
+        this.#room.logger.warn(`The selector of group "${spec.group}" for topic "${topic}" selects little: ${doubt}.`);
+      }
+    }
     const release = this.#claimGroup(spec.group);
     try {
       return await this.#joinWhenOpen(spec, release);

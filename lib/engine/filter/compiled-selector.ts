@@ -14,4 +14,6 @@ export interface CompiledSelector {
   readonly acceptsTagsCode?: (tagsCode: number) => boolean;
   /** Looks at the message, and has the last word. */
   readonly accepts?: (message: FilterableMessage) => boolean;
+  /** Why it is hardly what was meant, though it is allowed. */
+  readonly doubt?: string;
 }

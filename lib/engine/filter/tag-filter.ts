@@ -5,6 +5,9 @@ import { checkFilterLength } from './filter-limits.js';
 
 const everything: CompiledSelector = Object.freeze({});
 
+/** What an SQL92 expression has, and hardly a tag. */
+const LIKE_SQL = /[<>=]|\s(?:AND|OR|NOT|IS|IN|BETWEEN|CONTAINS|STARTSWITH|ENDSWITH)\s/i;
+
 /**
  * Makes a tag filter: null, blank text or `*` accept everything; otherwise tags joined by `||`.
  *
@@ -22,7 +25,15 @@ export function compileTagFilter(expression: string | null | undefined): Compile
     // RocketMQ looks at the low 32 bits alone (`Long.intValue`).
     acceptsTagsCode: (tagsCode) => codeSet.has(tagsCode | 0),
     accepts: ({ tags: tag }) => tag !== undefined && tagSet.has(tag),
+    ...doubtOf(tags),
   };
+}
+
+function doubtOf(tags: readonly string[]): Pick<CompiledSelector, 'doubt'> {
+  const tag = tags.find((each) => LIKE_SQL.test(each));
+  return tag === undefined
+    ? {}
+    : { doubt: `"${tag}" is taken for a tag; an expression over properties needs the selector type SQL92` };
 }
 
 function parseTagFilter(expression: string | null | undefined): readonly string[] | 'ALL' {

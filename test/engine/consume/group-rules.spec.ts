@@ -49,6 +49,15 @@ describe('members of one group', () => {
     await expect(harness.subscribe('shop', { selector: tag('B||A') })).resolves.toBeDefined();
   });
 
+  it('are warned of an expression over properties that is taken for a tag', async () => {
+    await harness.subscribe('shop', { selector: tag('A || amount > 3') });
+    expect(harness.logger.warnings).toEqual([
+      'The selector of group "shop" for topic "orders" selects little: "amount > 3" is taken for a tag; an expression over properties needs the selector type SQL92.',
+    ]);
+    await harness.subscribe('other', { selector: tag('made-in-china || Tag A || a-or-b') });
+    expect(harness.logger.warnings).toHaveLength(1);
+  });
+
   it('must have different names', async () => {
     await harness.subscribe('shop', {}, { clientId: 'a' });
     await expect(harness.subscribe('shop', {}, { clientId: 'a' })).rejects.toThrow('no other member');
