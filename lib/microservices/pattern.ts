@@ -13,8 +13,8 @@ export interface RocketPattern {
  * @throws PatternIllegalError
  */
 export function destinationOf(pattern: unknown): string {
-  if (typeof pattern === 'string' && /^[^:]+(:.+)?$/.test(pattern)) return pattern;
-  if (isRocketPattern(pattern)) return pattern.tag === undefined ? pattern.topic : `${pattern.topic}:${pattern.tag}`;
+  const parts: unknown = typeof pattern === 'string' ? splitDestination(pattern) : pattern;
+  if (isRocketPattern(parts)) return parts.tag === undefined ? parts.topic : `${parts.topic}:${parts.tag}`;
   throw new PatternIllegalError({ pattern: textOf(pattern) });
 }
 
@@ -27,8 +27,13 @@ export function splitDestination(destination: string): RocketPattern {
 function isRocketPattern(pattern: unknown): pattern is RocketPattern {
   if (typeof pattern !== 'object' || pattern === null) return false;
   const { topic, tag, ...others } = pattern as Partial<Record<string, unknown>>;
-  const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
-  return Object.keys(others).length === 0 && isName(topic) && (tag === undefined || isName(tag));
+  const isTopic = typeof topic === 'string' && topic !== '' && !topic.includes(':');
+  return Object.keys(others).length === 0 && isTopic && (tag === undefined || isTag(tag));
+}
+
+/** Of a message: what selects every tag, or several, is none, and neither are spaces around it, which a selector leaves out. */
+function isTag(tag: unknown): boolean {
+  return typeof tag === 'string' && tag !== '' && tag !== '*' && !tag.includes('|') && tag === tag.trim();
 }
 
 function textOf(pattern: unknown): string {

@@ -247,9 +247,12 @@ describe('@nestjs/microservices in a hybrid app, over the engine of the module',
     await expect(send({ cmd: 'sum' }, 1)).rejects.toMatchObject({ code: 'PATTERN_ILLEGAL' });
     await expect(lastValueFrom(client.emit('', 1))).rejects.toMatchObject({ code: 'PATTERN_ILLEGAL' });
     const server = new RocketServer({ engine: broker, consumerGroup: 'g' });
-    expect(() => server.addHandler({ cmd: 'sum' }, () => Promise.resolve())).toThrow(
-      expect.objectContaining({ code: 'PATTERN_ILLEGAL' }) as Error,
-    );
+    // What selects several tags is no tag of a message, so nothing could be found by it.
+    for (const pattern of [{ cmd: 'sum' }, 'orders:*', 'orders:a||b', 'orders: a', { topic: 'orders:a', tag: 'b' }]) {
+      expect(() => server.addHandler(pattern, () => Promise.resolve())).toThrow(
+        expect.objectContaining({ code: 'PATTERN_ILLEGAL' }) as Error,
+      );
+    }
   });
 
   it('fails the start when the engine refuses a topic', async () => {
