@@ -103,8 +103,18 @@ class OrderController {
   @MessagePattern('math:nothing')
   nothing(): void {}
 
+  @MessagePattern('math:null')
+  nullAnswer(): null {
+    return null;
+  }
+
   @MessagePattern('math:fail')
   fail(@Payload() how: string): never {
+    if (how === 'empty') throw new RpcException('');
+    if (how === 'circular') {
+      const error = new RangeError('has itself');
+      throw Object.assign(error, { itself: error });
+    }
     if (how === 'rpc') throw new RpcException({ status: 'error', reason: 'too hard' });
     throw new TypeError('unexpected');
   }
@@ -221,6 +231,9 @@ describe('@nestjs/microservices in a hybrid app, over the engine of the module',
     expect(await send('math:sum', [1, 2, 3])).toBe(6);
     expect(await lastValueFrom(client.send('math:stream', {}).pipe(toArray()))).toEqual([3]);
     expect(await send('math:nothing', {})).toBe('no value');
+    expect(await send('math:null', {})).toBeNull();
+    expect(await app.get(RocketTemplate).sendAndReceive('math:null', {})).toBeNull();
+    expect(await app.get(RocketTemplate).sendAndReceive('math:nothing', {})).toBeNull();
     const many = await Promise.all(Array.from({ length: 50 }, (_, index) => send('math:sum', [index, 1])));
     expect(many).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
   });
@@ -228,6 +241,8 @@ describe('@nestjs/microservices in a hybrid app, over the engine of the module',
   it('answers requests with the errors of handlers, and does not retry them', async () => {
     await expect(send('math:fail', 'rpc')).rejects.toEqual({ status: 'error', reason: 'too hard' });
     await expect(send('math:fail', 'other')).rejects.toEqual({ name: 'TypeError', message: 'unexpected' });
+    await expect(send('math:fail', 'circular')).rejects.toEqual({ name: 'RangeError', message: 'has itself' });
+    await expect(send('math:fail', 'empty')).rejects.toEqual({ name: 'Error', message: '""' });
     await expect(send('math:impossible', {})).rejects.toMatchObject({ name: 'PayloadError' });
     await broker.whenIdle();
     const { rocketmq_consume_retry_messages_total: retries } = await broker.metrics();
