@@ -4,6 +4,7 @@ import { DefaultMessageConverter, type MessageConverter } from '../converter/ind
 import {
   EmbeddedBroker,
   Property,
+  RECONSUME_LATER,
   type Consumer,
   type EngineEvent,
   type EngineEventType,
@@ -49,6 +50,8 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
   readonly #options: RocketServerOptions;
   readonly #engine: MessageEngine;
   readonly #converter: MessageConverter;
+  /** Handlers of events beside the first one of their pattern. */
+  readonly #further = new Map<string, MessageHandler[]>();
   #consumer: Consumer | undefined;
 
   /** @throws InvalidOptionError */
@@ -63,6 +66,26 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
     this.#options = options;
     this.#engine = engine ?? new EmbeddedBroker(broker, environment);
     this.#converter = converter ?? new DefaultMessageConverter();
+  }
+
+  /**
+   * Nest joins several handlers of an event to one, which has ended as soon as one of them ends without a value: what the others come to, and their `RECONSUME_LATER`,
+   * would be lost.
+   *
+   * @throws PatternIllegalError
+   */
+  override addHandler(
+    pattern: MsPattern,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    const destination = this.normalizePattern(pattern);
+    if (!isEventHandler || this.messageHandlers.get(destination)?.isEventHandler !== true) {
+      super.addHandler(pattern, callback, isEventHandler, extras);
+      return;
+    }
+    this.#further.set(destination, [...(this.#further.get(destination) ?? []), callback]);
   }
 
   /** Subscribes to the topics of all patterns; starts the broker if it is the server's own. */
@@ -145,7 +168,7 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
     const pattern = this.messageHandlers.has(exact) ? exact : topic;
     const handler = this.messageHandlers.get(pattern)!;
     const context = new RocketRpcContext([message, pattern]);
-    const call = (): Promise<unknown> => this.#hooked(context, () => this.#call(handler, message, context));
+    const call = (): Promise<unknown> => this.#hooked(context, () => this.#callAll(pattern, message, context));
     const isRequest = message.properties[Property.CORRELATION_ID] !== undefined && handler.isEventHandler !== true;
     if (!isRequest) return call();
     // What fails here comes again, as at any listener that replies.
@@ -155,6 +178,16 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
       (error: unknown): RpcOutcome => ({ error }),
     );
     return this.#engine.reply(message, this.#encode(outcome));
+  }
+
+  /** Waits for each handler, so that none is called again while it runs. */
+  async #callAll(pattern: string, message: MessageExt, context: RocketRpcContext): Promise<unknown> {
+    const first = this.messageHandlers.get(pattern)!;
+    const further = first.isEventHandler === true ? (this.#further.get(pattern) ?? []) : [];
+    const calls = [first, ...further].map((handler) => this.#call(handler, message, context));
+    await Promise.allSettled(calls);
+    const results = await Promise.all(calls);
+    return results.find((result) => result === RECONSUME_LATER) ?? results[0];
   }
 
   async #call(handler: MessageHandler, message: MessageExt, context: RocketRpcContext): Promise<unknown> {

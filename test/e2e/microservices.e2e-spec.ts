@@ -11,7 +11,7 @@ import {
   type MicroserviceOptions,
 } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import { lastValueFrom, of, toArray } from 'rxjs';
+import { EMPTY, lastValueFrom, of, toArray } from 'rxjs';
 import {
   EmbeddedBroker,
   ManualClock,
@@ -78,6 +78,19 @@ class OrderController {
     if (data === 'later' && context.getAttempt() === 1) return RECONSUME_LATER;
     if (context.getAttempt() === 1) throw new Error('not yet');
     return undefined;
+  }
+
+  @EventPattern({ topic: 'shared', tag: 'later' })
+  asksForAnother(@Payload() data: unknown, @Ctx() context: RocketRpcContext): unknown {
+    this.calls.add('asks', data, context);
+    return context.getAttempt() === 1 ? RECONSUME_LATER : EMPTY;
+  }
+
+  @EventPattern({ topic: 'shared', tag: 'later' })
+  async failsBesideIt(@Payload() data: unknown, @Ctx() context: RocketRpcContext): Promise<void> {
+    this.calls.add('fails', data, context);
+    await Promise.resolve();
+    if (context.getAttempt() === 2) throw new Error('not yet');
   }
 
   @EventPattern('shared')
@@ -314,6 +327,23 @@ describe('a RocketServer with a broker of its own', () => {
     await clock.advance(10_000, () => second.server.unwrap<EmbeddedBroker>().whenIdle());
     expect(second.calls.of('failed')).toEqual([{ handler: 'failed', data: 'x', attempt: 2 }]);
     await second.close();
+  });
+
+  it('calls all handlers of an event again when one of them asks for it, or fails beside one that gives nothing', async () => {
+    const clock = new ManualClock();
+    const environment = { clock, fileSystem: new MemoryFileSystem({ clock }), logger: new SilentLogger() };
+    const service = await open({ broker: { store: { path: '/store' } }, environment });
+    const broker = service.server.unwrap<EmbeddedBroker>();
+    await lastValueFrom(new RocketClient({ engine: broker }).emit('shared:later', 'x'));
+    await broker.whenIdle();
+    await clock.advance(10_000, () => broker.whenIdle());
+    await clock.advance(30_000, () => broker.whenIdle());
+    const attempts = (handler: string): number[] => service.calls.of(handler).map(({ attempt }) => attempt);
+    expect([attempts('asks'), attempts('fails')]).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+    await service.close();
   });
 
   it('takes either an engine or options for one', () => {
