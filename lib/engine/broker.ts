@@ -363,6 +363,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       path: options.store.path,
       logStatus: () => store.logStatus(),
       liveGroups: () => consume.groups(),
+      isSubscribed: (topic) => consume.groupsOf(topic).length > 0,
       offsets: consume.offsets,
       maxDelayLevel: options.delayLevels.maxLevel,
       undeliveredFrom: (level) => delay.undeliveredFrom(level),

@@ -36,6 +36,8 @@ export interface BrokerParts {
     readonly hasFailed: boolean;
   };
   readonly liveGroups: () => readonly LiveGroup[];
+  /** Whether a group has members for a topic, be it there yet or not. */
+  readonly isSubscribed: (topic: string) => boolean;
   readonly offsets: {
     list(): readonly {
       readonly topic: string;
@@ -56,6 +58,7 @@ export interface BrokerParts {
 /** What a broker looks like at one moment: all that is not counted but looked up when somebody asks. */
 export interface BrokerState {
   readonly topics: ReadonlySet<string>;
+  readonly isSubscribed: (topic: string) => boolean;
   readonly groups: readonly ObservedGroup[];
   /** Waiting messages of delay level 1, 2, … */
   readonly delayLevels: readonly number[];
@@ -83,6 +86,7 @@ export async function lookAt(parts: BrokerParts): Promise<BrokerState> {
   const { sizeBytes, unflushedBytes, hasFailed } = parts.logStatus();
   return {
     topics: new Set(parts.topics.list().map(({ topicName }) => topicName)),
+    isSubscribed: parts.isSubscribed,
     groups: observeGroups(parts),
     delayLevels: Array.from({ length: parts.maxDelayLevel }, (_, index) => delayedAt(parts, index + 1)),
     timers: parts.timers(),

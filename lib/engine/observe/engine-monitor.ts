@@ -93,13 +93,19 @@ export class EngineMonitor implements EngineObserver {
     this.#events.emit({ type: 'transactionSetAside', producerGroup, transactionId, topic, checkTimes });
   }
 
-  /** The handlers that there are or were, of groups that still exist. */
-  handlers(exists: (group: string) => boolean): readonly {
+  /** The handlers that there are or were, of groups and topics that still exist. What is let go of must not be in use. */
+  handlers(
+    hasGroup: (group: string) => boolean,
+    hasTopic: (topic: string) => boolean,
+  ): readonly {
     readonly consumer_group: string;
     readonly topic: string;
     readonly stats: HandlerStats;
   }[] {
-    for (const group of this.#handlers.keys()) if (!exists(group)) this.#handlers.delete(group);
+    for (const [group, topics] of this.#handlers) {
+      if (!hasGroup(group)) this.#handlers.delete(group);
+      for (const topic of topics.keys()) if (!hasTopic(topic)) topics.delete(topic);
+    }
     return [...this.#handlers].flatMap(([group, topics]) =>
       [...topics].map(([topic, stats]) => ({ consumer_group: group, topic, stats })),
     );

@@ -29,7 +29,10 @@ function valuesOf(monitor: EngineMonitor, state: BrokerState): Values {
   sends.keep((topic) => state.topics.has(topic));
   monitor.commits.keep((topic) => state.topics.has(topic));
   monitor.rollbacks.keep((topic) => state.topics.has(topic));
-  const handlers = monitor.handlers((group) => groupNames.has(group));
+  const handlers = monitor.handlers(
+    (group) => groupNames.has(group),
+    (topic) => state.topics.has(topic) || state.isSubscribed(topic),
+  );
   const ofHandlers = (numberOf: (stats: HandlerStats) => number): readonly MetricValue<'topic' | 'consumer_group'>[] =>
     handlers.map(({ stats, ...labels }) => ({ labels, value: numberOf(stats) }));
   return {

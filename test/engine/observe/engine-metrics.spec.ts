@@ -204,6 +204,25 @@ describe('the metrics of a broker', () => {
     expect(metrics.rocketmq_messages_in_total.values.map(({ labels }) => labels.topic)).toEqual(['u']);
   });
 
+  it('let go of what a group has done with a topic that is deleted, but not while it waits for it to come', async () => {
+    const consume = (topic: string): ReturnType<EmbeddedBroker['subscribe']> =>
+      broker.subscribe({ group: 'g', subscriptions: [{ topic, handler: () => undefined }] });
+    const first = await consume('t');
+    await send();
+    await settle();
+    await first.close({ timeoutMs: 0 });
+    const done = { consumer_group: 'g', topic: 't' };
+    expect(await read('rocketmq_consume_success_messages_total', done)).toBe(1);
+    await broker.admin.topics.delete('t');
+    expect(await read('rocketmq_consume_success_messages_total', done)).toBeUndefined();
+
+    await consume('t');
+    expect(await read('rocketmq_consume_success_messages_total', done)).toBe(0);
+    await send();
+    await settle();
+    expect(await read('rocketmq_consume_success_messages_total', done)).toBe(1);
+  });
+
   it('count answers that nobody waits for any more', async () => {
     let late: (() => Promise<boolean>) | undefined;
     await broker.subscribe({
