@@ -1,4 +1,4 @@
-import { Registry, register } from 'prom-client';
+import { Gauge, Registry, register } from 'prom-client';
 import { EmbeddedBroker, ENGINE_METRICS, ManualClock, SilentLogger, type MessageEngine } from 'nestjs-rocket';
 import { registerRocketMetrics, RocketPrometheusModule } from 'nestjs-rocket/prometheus';
 import { startApp } from '../e2e/rocket-app.js';
@@ -79,6 +79,20 @@ describe('the metrics in prom-client', () => {
     remove();
     expect(await lines('rocketmq_broker_permission')).toEqual(['rocketmq_broker_permission{node_id="b"} 6']);
     await other.close();
+  });
+
+  it('are taken out by whoever put them in, also after the registry was cleared', async () => {
+    const remove = registerRocketMetrics(broker, { registry });
+    registry.clear();
+    registerRocketMetrics(broker, { registry });
+    remove();
+    expect(await lines('rocketmq_broker_permission')).toEqual(['rocketmq_broker_permission 6']);
+  });
+
+  it('leave nothing behind when the registry has one of their names already', () => {
+    const half = new Gauge({ name: 'rocketmq_half_messages', help: 'of the app', registers: [registry] });
+    expect(() => registerRocketMetrics(broker, { registry })).toThrow(/rocketmq_half_messages/);
+    expect(registry.getMetricsAsArray()).toEqual([half]);
   });
 
   it('are also there as JSON and in the text of OpenMetrics', async () => {

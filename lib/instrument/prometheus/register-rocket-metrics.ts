@@ -25,17 +25,36 @@ const METRIC_NAMES = Object.keys(ENGINE_METRICS) as readonly MetricName[];
 export function registerRocketMetrics(engine: MessageEngine, options: RocketPrometheusOptions = {}): () => void {
   const { registry = register, labels = {} } = options;
   const source: MetricSource = { labels, read: readerOf(engine) };
-  const metrics = METRIC_NAMES.map((name) => ScrapedMetric.in(registry, name));
+  const metrics = metricsIn(registry);
   if ([...metrics[0]!.sources].some((other) => isSame(other.labels, labels))) {
     throw new MetricLabelsTakenError({ labels });
   }
   for (const metric of metrics) metric.add(source);
   return () => {
-    for (const [index, metric] of metrics.entries()) {
-      metric.remove(source);
-      if (metric.sources.size === 0) registry.removeSingleMetric(METRIC_NAMES[index]!);
-    }
+    for (const metric of metrics) metric.remove(source);
+    removeUnused(registry, metrics);
   };
+}
+
+/** All or none: when the app has a metric of one of the names, nothing is left behind. */
+function metricsIn(registry: Registry): readonly ScrapedMetric[] {
+  const metrics: ScrapedMetric[] = [];
+  try {
+    for (const name of METRIC_NAMES) metrics.push(ScrapedMetric.in(registry, name));
+  } catch (error) {
+    removeUnused(registry, metrics);
+    throw error;
+  }
+  return metrics;
+}
+
+/** The registry may have been cleared meanwhile, and have metrics of another engine by now. */
+function removeUnused(registry: Registry, metrics: readonly ScrapedMetric[]): void {
+  for (const [index, metric] of metrics.entries()) {
+    const name = METRIC_NAMES[index]!;
+    const isThere = registry.getSingleMetric(name) === (metric as unknown);
+    if (isThere && metric.sources.size === 0) registry.removeSingleMetric(name);
+  }
 }
 
 /** A scrape asks each metric by itself, all in one turn: they share one reading. */
