@@ -10,10 +10,24 @@ export interface BatchCall {
   readonly batch: BatchContext;
 }
 
+/** A message of a call that no pipe has refused, with its payload as it was before the pipes. */
+interface Candidate {
+  readonly raw: unknown;
+  readonly message: MessageExt;
+}
+
+/** An interceptor may let the pipes of a call run more than once, such as with rxjs' `retry`. */
+interface Progress {
+  readonly call: BatchCall;
+  /** Undefined before the first run. */
+  left?: readonly Candidate[];
+  refusal?: unknown;
+}
+
 /** Lets pipes see the payloads of a batch one by one: an invalid one takes its own message out of the batch, and not the whole batch down. */
 export class BatchPayloads {
   readonly #site: HandlerSite;
-  readonly #calls = new WeakMap<object, BatchCall>();
+  readonly #calls = new WeakMap<object, Progress>();
   readonly #allRefused = new WeakSet<object>();
 
   constructor(site: HandlerSite) {
@@ -22,32 +36,34 @@ export class BatchPayloads {
 
   /** To be called before {@link transform} is. */
   enter(call: BatchCall): void {
-    this.#calls.set(call.payloads, call);
+    this.#calls.set(call.payloads, { call });
   }
 
   /** Throws when no payload is left, so that the handler is not called for nothing. */
   async transform(payloads: unknown[], transformOne: (payload: unknown) => Promise<unknown>): Promise<unknown[]> {
-    const call = this.#calls.get(payloads);
-    if (call === undefined) return payloads;
-    const outcomes = await Promise.allSettled(payloads.map((payload) => transformOne(payload)));
-    const kept: { readonly payload: unknown; readonly message: MessageExt }[] = [];
-    let refusal: unknown;
+    const progress = this.#calls.get(payloads);
+    if (progress === undefined) return payloads;
+    const { call } = progress;
+    const candidates = progress.left ?? payloads.map((raw, index) => ({ raw, message: call.messages[index]! }));
+    const outcomes = await Promise.allSettled(candidates.map(({ raw }) => transformOne(raw)));
+    const kept: (Candidate & { readonly payload: unknown })[] = [];
     for (const [index, outcome] of outcomes.entries()) {
-      const message = call.messages[index]!;
+      const candidate = candidates[index]!;
       if (outcome.status === 'fulfilled') {
-        kept.push({ payload: outcome.value, message });
+        kept.push({ ...candidate, payload: outcome.value });
         continue;
       }
       if (!saysNo(outcome.reason)) throw outcome.reason;
-      refusal ??= outcome.reason;
+      progress.refusal ??= outcome.reason;
       // What is behind a failed message of an orderly batch comes again after it.
-      if (this.#refuse(call.batch, message, outcome.reason) && this.#site.isOrderly) break;
+      if (this.#refuse(call.batch, candidate.message, outcome.reason) && this.#site.isOrderly) break;
     }
+    progress.left = kept;
     payloads.splice(0, payloads.length, ...kept.map(({ payload }) => payload));
     call.messages.splice(0, call.messages.length, ...kept.map(({ message }) => message));
-    if (kept.length > 0 || outcomes.length === 0) return payloads;
-    this.#allRefused.add(refusal as object);
-    throw refusal;
+    if (kept.length > 0 || progress.refusal === undefined) return payloads;
+    this.#allRefused.add(progress.refusal as object);
+    throw progress.refusal;
   }
 
   /** True for the error by which {@link transform} says that each message has been dealt with. */

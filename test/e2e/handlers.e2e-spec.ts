@@ -36,7 +36,7 @@ import {
   type ContextIdResolver,
 } from '@nestjs/core';
 import { IsInt, IsString, Min } from 'class-validator';
-import { EMPTY, tap, type Observable } from 'rxjs';
+import { EMPTY, retry, tap, type Observable } from 'rxjs';
 import {
   ListenerInvalidError,
   MessageListener,
@@ -560,6 +560,39 @@ describe('around a handler', () => {
       await app.broker.whenIdle();
       expect(app.module.get(Trail).steps).toEqual(['a,b', 2, 2]);
       expect(app.log.matching(/message is a dead letter now/)).toHaveLength(2);
+    });
+
+    it('of a batch is refused once, and the others are as they came, when an interceptor tries again', async () => {
+      class Exclaim implements PipeTransform {
+        transform(text: string): string {
+          if (text === 'bad') throw new BadRequestException('bad');
+          return `${text}!`;
+        }
+      }
+      class TryAgain implements NestInterceptor {
+        intercept(_context: unknown, next: CallHandler): Observable<unknown> {
+          return next.handle().pipe(retry(1));
+        }
+      }
+      @UseInterceptors(TryAgain)
+      @UsePipes(Exclaim)
+      @MessageListener({ topic, consumerGroup, batchSize: 10 })
+      class TextListener {
+        constructor(private readonly trail: Trail) {}
+
+        onMessages(texts: string[]): void {
+          this.trail.steps.push(texts.join());
+          if (this.trail.steps.length === 1) throw new Error('not yet');
+        }
+      }
+      app = await startApp({ providers: [Trail, TextListener] });
+      const texts = (...all: string[]): RocketMessage[] => all.map((text) => new RocketMessage(text));
+      await app.template.syncSend(topic, texts('a', 'bad', 'b'));
+      await app.broker.whenIdle();
+      await app.template.syncSend(topic, texts('bad', 'bad'));
+      await app.broker.whenIdle();
+      expect(app.module.get(Trail).steps).toEqual(['a!,b!', 'a!,b!']);
+      expect(app.log.matching(/message is a dead letter now/)).toHaveLength(3);
     });
 
     it('that is discarded from a batch is not counted by a handler that says how many are done', async () => {
