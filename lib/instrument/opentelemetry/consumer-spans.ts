@@ -56,17 +56,19 @@ export class ConsumerSpans {
     return {
       ...subscription,
       ...(handler !== undefined && {
-        handler: (message: MessageExt) => this.#process([message], consumer, () => handler(message)),
+        handler: (message: MessageExt) =>
+          this.#process([message], this.#parentOf(message), consumer, () => handler(message)),
       }),
       ...(batchHandler !== undefined && {
-        batchHandler: (messages, batch) => this.#process(messages, consumer, () => batchHandler(messages, batch)),
+        // A batch has as many producers as messages, so its span can be no child of one of them.
+        batchHandler: (messages, batch) =>
+          this.#process(messages, ROOT_CONTEXT, consumer, () => batchHandler(messages, batch)),
       }),
     };
   }
 
-  #process(messages: readonly MessageExt[], consumer: SubscribeOptions, work: () => unknown): unknown {
+  #process(messages: readonly MessageExt[], parent: Context, consumer: SubscribeOptions, work: () => unknown): unknown {
     const [first] = messages;
-    const parent = this.#parentOf(messages);
     const span = this.#tracer.startSpan(
       `${PROCESS.name} ${first!.topic}`,
       {
@@ -85,9 +87,8 @@ export class ConsumerSpans {
     return runInSpan(span, parent, work);
   }
 
-  /** A batch has as many producers as messages, so its span can be no child of one of them. */
-  #parentOf(messages: readonly MessageExt[]): Context {
-    return this.#options.joinProducerTrace && messages.length === 1 ? contextOf(messages[0]!) : ROOT_CONTEXT;
+  #parentOf(message: MessageExt): Context {
+    return this.#options.joinProducerTrace ? contextOf(message) : ROOT_CONTEXT;
   }
 
   /** The span of a poll that brought something; it began when the poll did. */
