@@ -151,6 +151,27 @@ describe('traces', () => {
     expect(process!.attributes).toMatchObject({ 'messaging.batch.message_count': 4 });
   });
 
+  it('begin anew at a batch of one message, too', async () => {
+    const engine = traced();
+    await subscribe(engine, { batchHandler: () => undefined });
+    await engine.send({ topic: 't', body });
+    await broker.whenIdle();
+    const [process] = spans('process t');
+    expect(process!.parentSpanContext).toBeUndefined();
+    expect(process!.links.map((link) => link.context.spanId)).toEqual([idOf(spans('send t')[0]!)]);
+  });
+
+  it('do not fail a send because of a tracestate that somebody sent and that can not be read', async () => {
+    const headers = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'garbage' };
+    const engine = traced();
+    const seen: (readonly string[])[] = [];
+    await subscribe(engine, { handler: ({ properties }) => void seen.push(Object.keys(properties)) });
+    await context.with(propagation.extract(context.active(), headers), () => engine.send({ topic: 't', body }));
+    await broker.whenIdle();
+    expect(seen[0]).toContain('traceparent');
+    expect(seen[0]).not.toContain('tracestate');
+  });
+
   it('tell of sends that are refused, by the code', async () => {
     await expect(traced().send({ topic: 'not a topic', body })).rejects.toMatchObject({ code: 'NAME_ILLEGAL' });
     expect(spans('send not a topic')[0]).toMatchObject({

@@ -1,11 +1,13 @@
 import {
   defaultTextMapGetter,
+  defaultTextMapSetter,
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   trace,
   type Context,
   type Link,
+  type TextMapSetter,
 } from '@opentelemetry/api';
 import type { Message, MessageExt } from '../../engine/index.js';
 
@@ -18,11 +20,18 @@ type Properties = Readonly<Record<string, string>>;
 export function withContext<M extends Pick<Message, 'properties'>>(message: M, context: Context): M {
   if (linkTo(message.properties) !== undefined) return message;
   const carried: Record<string, string> = {};
-  propagation.inject(context, carried);
+  propagation.inject(context, carried, NOT_BLANK);
   return Object.keys(carried).length === 0
     ? message
     : { ...message, properties: { ...message.properties, ...carried } };
 }
+
+/** A request whose `tracestate` can not be read has an empty one afterwards, and a message with a blank property is refused. */
+const NOT_BLANK: TextMapSetter<Record<string, string>> = {
+  set(carried, name, value) {
+    if (value.trim() !== '') defaultTextMapSetter.set(carried, name, value);
+  },
+};
 
 /** The context in which a message was created; an empty one when it carries none. */
 export function contextOf(message: Pick<MessageExt, 'properties'>): Context {
