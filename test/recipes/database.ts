@@ -9,7 +9,7 @@ export class Payment {
   amountCents!: number;
 }
 
-/** What was handled, or decided: one row a message. */
+/** What was handled, or decided: one row for each message and whoever notes it. */
 @Entity()
 export class Done {
   @PrimaryColumn('varchar')

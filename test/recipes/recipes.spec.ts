@@ -51,10 +51,12 @@ class AccountsListener implements RocketListener<Payment> {
   constructor(private readonly database: DataSource) {}
 
   async onMessage(payment: Payment, message: MessageExt): Promise<void> {
+    // The msgId is the same in every delivery of one message, to every group; each group notes for itself, and so does an outbox.
+    const id = `accounts ${message.msgId}`;
     await this.database.transaction(async (manager) => {
-      // The msgId is the same in every delivery of one message. Two deliveries at the same time: the primary key refuses the second, which comes again.
-      if (await manager.existsBy(Done, { id: message.msgId })) return;
-      await manager.insert(Done, { id: message.msgId });
+      // Two deliveries at the same time: the primary key refuses the second, which comes again.
+      if (await manager.existsBy(Done, { id })) return;
+      await manager.insert(Done, { id });
       await manager.insert(Payment, payment);
     });
   }
@@ -191,7 +193,7 @@ describe('the recipe', () => {
     const [attempt] = await rocket.waitFor(AccountsListener);
     await app.get(AccountsListener).onMessage(payment, attempt!.message);
     expect(await payments()).toEqual([payment]);
-    expect(await app.get(DataSource).manager.find(Done)).toEqual([{ id: msgId }]);
+    expect(await app.get(DataSource).manager.find(Done)).toEqual([{ id: `accounts ${msgId}` }]);
   });
 
   it('for idempotent consumers takes nothing for done that failed', async () => {
@@ -200,6 +202,16 @@ describe('the recipe', () => {
     await app.get(RocketTemplate).syncSend('payments', payment);
     await rocket.drain();
     expect(rocket.attempts(AccountsListener)).toMatchObject([{ outcome: 'FAILED' }]);
+    await app.get(DataSource).manager.delete(Payment, { paymentId: 'P1' });
+    await rocket.advance('10s');
+    expect(await payments()).toEqual([payment]);
+  });
+
+  it('for idempotent consumers does not take the note of an outbox for its own', async () => {
+    await start(PaymentService, PaymentTransaction, AccountsListener);
+    await app.get(PaymentService).pay(payment);
+    await rocket.drain();
+    // Its effect is the row of the outbox here, so it can only be done when that has gone.
     await app.get(DataSource).manager.delete(Payment, { paymentId: 'P1' });
     await rocket.advance('10s');
     expect(await payments()).toEqual([payment]);
