@@ -1,6 +1,6 @@
 import type { BatchContext, BatchMessageHandler, MessageExt } from '../engine/index.js';
 import { RocketContext, settleRefusalInBatch } from '../execution/index.js';
-import { resultOf } from './handler-result.js';
+import { mapResult, resultOf } from './handler-result.js';
 import { contextOf, type ListenerDefinition } from './listener-definition.js';
 
 /**
@@ -29,7 +29,7 @@ export function createBatchHandler(
     }
     if (messages.length === 0) return undefined;
     const result = resultOf(listener.invoke(payloads, messages, notes));
-    return then(result, (value) => (typeof value === 'number' ? notes.doneOf(batch, messages, value) : value));
+    return mapResult(result, (value) => (typeof value === 'number' ? notes.doneOf(batch, messages, value) : value));
   };
 }
 
@@ -65,10 +65,4 @@ class BatchNotes implements BatchContext {
     // More than there were: the engine refuses the number.
     return left > 0 ? count + left : count;
   }
-}
-
-function then(result: unknown, map: (value: unknown) => unknown): unknown {
-  const isPromise =
-    typeof result === 'object' && result !== null && 'then' in result && typeof result.then === 'function';
-  return isPromise ? Promise.resolve(result).then(map) : map(result);
 }

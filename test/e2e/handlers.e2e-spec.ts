@@ -36,7 +36,7 @@ import {
   type ContextIdResolver,
 } from '@nestjs/core';
 import { IsInt, IsString, Min } from 'class-validator';
-import { EMPTY, retry, tap, type Observable } from 'rxjs';
+import { EMPTY, retry, tap, throwError, type Observable } from 'rxjs';
 import {
   ListenerInvalidError,
   MessageListener,
@@ -332,6 +332,24 @@ describe('around a handler', () => {
       await send({ providers: [Throwing] }, 'seen');
       expect(caught).toEqual(['seen of orders']);
       expect(app!.log.matching(/Attempt 1 .* failed: seen/)).toHaveLength(1);
+    });
+
+    it('has not handled a failure when its Observable fails, as those of microservices do', async () => {
+      @Catch()
+      class RpcFilter implements ExceptionFilter {
+        catch(error: Error): Observable<never> {
+          return throwError(() => error);
+        }
+      }
+      class OrderListener {
+        @UseFilters(new RpcFilter())
+        @MessageListener({ topic, consumerGroup, maxReconsumeTimes: 0 })
+        handle(text: string): void {
+          throw new Error(text);
+        }
+      }
+      await send({ providers: [OrderListener] }, 'thrown on');
+      expect(app!.log.matching(/Attempt 1 .* failed: thrown on/)).toHaveLength(1);
     });
 
     it('passes what it is not for, which is logged once', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Controller } from '@nestjs/common';
 import { Type as TypeOf } from 'class-transformer';
-import { firstValueFrom, of } from 'rxjs';
+import { firstValueFrom, of, throwError } from 'rxjs';
 import {
   InjectRocketTemplate,
   MessageBuilder,
@@ -397,6 +397,13 @@ describe.each(['memory', 'a directory'])('delivery, on a disk in %s,', (disk) =>
       () => of(RECONSUME_LATER),
       () => of(1, 2),
     );
+    await app.template.convertAndSend('fees', 'F1');
+    await world.pass(app, 60_000);
+    expect(fees.attempts).toEqual([0, 1]);
+  });
+
+  it('waits for an Observable that an async handler resolves with', async () => {
+    fees.handling.push(() => Promise.resolve(throwError(() => new Error('not yet'))));
     await app.template.convertAndSend('fees', 'F1');
     await world.pass(app, 60_000);
     expect(fees.attempts).toEqual([0, 1]);
