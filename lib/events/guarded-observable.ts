@@ -44,9 +44,11 @@ export class GuardedObservable<T> extends Observable<T> {
     });
   }
 
-  #guard(work: () => void): void {
+  #guard(work: () => unknown): void {
     try {
-      work();
+      const returned = work();
+      // Of an async function, whose rejection nobody else would see before it ends the process.
+      if (returned instanceof Promise) returned.catch(this.#onThrown);
     } catch (thrown) {
       this.#onThrown(thrown);
     }

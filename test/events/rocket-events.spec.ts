@@ -70,6 +70,15 @@ describe('RocketEvents', () => {
     expect(app.log.matching(/A subscriber to RocketEvents threw: boom/)).toHaveLength(2 * (2 + 2 + 1 + 1));
   });
 
+  it('survives async subscribers that reject', async () => {
+    const boom = (): unknown => Promise.reject(new Error('boom'));
+    events.all.subscribe(boom);
+    events.of('handlerFailed').subscribe({ next: boom });
+    await fail();
+    await new Promise(setImmediate);
+    expect(app.log.matching(/A subscriber to RocketEvents threw: boom/)).toHaveLength(2 + 1);
+  });
+
   it('ends only the stream of an operator that throws, and tells its subscriber', async () => {
     const errors: unknown[] = [];
     const broken = events.all.pipe(

@@ -29,10 +29,16 @@ export class EventHub {
   emit(event: EngineEvent): void {
     for (const listener of this.#listeners) {
       try {
-        listener(event);
+        const returned: unknown = listener(event);
+        // Of an async function, whose rejection nobody else would see before it ends the process.
+        if (returned instanceof Promise) returned.catch((error: unknown) => this.#logThrown(event, error));
       } catch (error) {
-        this.#logger.error(`A listener to engine events threw at "${event.type}": ${messageOf(error)}`, stackOf(error));
+        this.#logThrown(event, error);
       }
     }
+  }
+
+  #logThrown({ type }: EngineEvent, error: unknown): void {
+    this.#logger.error(`A listener to engine events threw at "${type}": ${messageOf(error)}`, stackOf(error));
   }
 }

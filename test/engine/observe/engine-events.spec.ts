@@ -130,4 +130,11 @@ describe('the events of a broker', () => {
     expect(events).toHaveLength(2);
     expect(logger.errors).toEqual(Array(2).fill('A listener to engine events threw at "sendFailed": no'));
   });
+
+  it('go on when an async listener rejects', async () => {
+    broker.listen((): unknown => Promise.resolve().then(fail));
+    await expect(send({ topic: '!' })).rejects.toMatchObject({ code: 'NAME_ILLEGAL' });
+    await settle();
+    expect(logger.errors).toEqual(['A listener to engine events threw at "sendFailed": no']);
+  });
 });
