@@ -52,7 +52,7 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
   readonly #converter: MessageConverter;
   /** Handlers of events beside the first one of their pattern. */
   readonly #further = new Map<string, MessageHandler[]>();
-  #consumer: Consumer | undefined;
+  #listening: Promise<Consumer | undefined> | undefined;
 
   /** @throws InvalidOptionError */
   constructor(options: RocketServerOptions) {
@@ -90,13 +90,17 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
 
   /** Subscribes to the topics of all patterns; starts the broker if it is the server's own. */
   listen(callback: (error?: unknown) => void): void {
-    from(this.#listen()).subscribe({ complete: () => callback(), error: callback });
+    this.#listening ??= this.#listen().catch((error: unknown) => {
+      this.#listening = undefined;
+      throw error;
+    });
+    from(this.#listening).subscribe({ complete: () => callback(), error: callback });
   }
 
   /** Waits for handlers that are running. A broker of the server's own is closed. */
   async close(): Promise<void> {
-    const consumer = this.#consumer;
-    this.#consumer = undefined;
+    const consumer = await this.#listening?.catch(() => undefined);
+    this.#listening = undefined;
     const { shutdownTimeoutMs = DEFAULT_SHUTDOWN_TIMEOUT_MS } = this.#options;
     try {
       const stillRunning = (await consumer?.close({ timeoutMs: shutdownTimeoutMs })) ?? 0;
@@ -129,15 +133,14 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
     return destinationOf(pattern);
   }
 
-  async #listen(): Promise<void> {
+  async #listen(): Promise<Consumer | undefined> {
     const { consumerGroup, messageModel, consumeFromWhere, consumeTimestampMs, engine } = this.#options;
     const subscriptions = this.#subscriptions();
     if (engine === undefined) await this.#engine.start();
     // Without a pattern there is nothing to subscribe to; a hybrid app may have its handlers elsewhere.
-    if (subscriptions.length > 0) {
-      const place = { messageModel, consumeFromWhere, consumeTimestampMs };
-      this.#consumer = await this.#engine.subscribe({ group: consumerGroup, ...place, subscriptions });
-    }
+    if (subscriptions.length === 0) return undefined;
+    const place = { messageModel, consumeFromWhere, consumeTimestampMs };
+    return this.#engine.subscribe({ group: consumerGroup, ...place, subscriptions });
   }
 
   /** One for each topic: a group has one subscription to a topic, whichever tags its patterns name. */

@@ -290,6 +290,19 @@ describe('@nestjs/microservices in a hybrid app, over the engine of the module',
     expect(await outcome).toMatchObject({ code: 'NAME_ILLEGAL' });
   });
 
+  it('is one member of its group, which leaves with it, however often it is told to listen', async () => {
+    const server = new RocketServer({ engine: broker, consumerGroup: 'g' });
+    server.addHandler('t', () => Promise.resolve(), true);
+    const listen = (): Promise<unknown> => new Promise((resolve) => server.listen(resolve));
+    await Promise.all([listen(), listen()]);
+    expect(broker.admin.groups.members('g')).toHaveLength(1);
+    await server.close();
+    const listening = listen();
+    await server.close();
+    await listening;
+    expect(broker.admin.groups.members('g')).toEqual([]);
+  });
+
   it('lets a request time out that nobody answers', async () => {
     const impatient = new RocketClient({ engine: broker, timeoutMs: 20 });
     await expect(lastValueFrom(impatient.send('nobody', 1))).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' });
