@@ -308,6 +308,21 @@ describe('the context of a sender', () => {
     await app.close();
   });
 
+  it('is not that of whoever has sent at the same time', async () => {
+    const seen: unknown[] = [];
+    @MessageListener({ topic: 'orders', consumerGroup: 'billing' })
+    class TenantListener {
+      onMessage(): void {
+        seen.push(tenants.getStore());
+      }
+    }
+    const app = await startApp({ options: { store: memory }, providers: [TenantListener] });
+    await Promise.all(['a', 'b'].map((tenant) => tenants.run(tenant, () => app.template.convertAndSend('orders', 1))));
+    await app.broker.whenIdle();
+    expect(seen).toEqual([undefined, undefined]);
+    await app.close();
+  });
+
   it('travels with batches, is left to what the send says itself, and may be none', async () => {
     const app = await startApp({ options: { store: memory, producer: { context } }, providers: [OrderListener] });
     await tenants.run('a', () => app.template.syncSend('orders', [new RocketMessage(1)]));

@@ -1,10 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, TimerHandle } from '../types/clock.js';
 
 /** The longest delay that Node's timers take; they turn longer ones into 1 ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The time of the system. */
+/**
+ * The time of the system. Callbacks run in the async context in which the clock was made. Node would let them run in that of whoever set them, and so a handler would see the
+ * AsyncLocalStorage of whichever request had woken it, be its message from there or not.
+ */
 export class SystemClock implements Clock {
+  readonly #inOwnContext = AsyncLocalStorage.snapshot();
+
   now(): number {
     return Date.now();
   }
@@ -26,11 +32,11 @@ export class SystemClock implements Clock {
       if (performance.now() < dueMs) arm();
       else callback();
     };
-    arm();
+    this.#inOwnContext(arm);
     return { cancel: () => clearTimeout(timer) };
   }
 
   defer(callback: () => void): void {
-    setImmediate(callback);
+    this.#inOwnContext(setImmediate, callback);
   }
 }

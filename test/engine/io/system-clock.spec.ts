@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -30,6 +31,18 @@ it.each([0, 0.4, 1, 2.7, 5])('never fires a timer of %d ms early', async (delayM
     if (waitedMs < delayMs) early.push(waitedMs);
   }
   expect(early).toEqual([]);
+});
+
+it('calls back in the async context in which it was made, whoever asks', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const own = storage.run('own', () => new SystemClock());
+  const seen = await storage.run('of somebody', () =>
+    Promise.all([
+      new Promise((resolve) => own.defer(() => resolve(storage.getStore()))),
+      new Promise((resolve) => own.setTimer(() => resolve(storage.getStore()), 1, { keepsProcessAlive: true })),
+    ]),
+  );
+  expect(seen).toEqual(['own', 'own']);
 });
 
 it('does not fire a cancelled timer', async () => {
