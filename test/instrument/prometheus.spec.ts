@@ -81,6 +81,16 @@ describe('the metrics in prom-client', () => {
     await other.close();
   });
 
+  it.each(['node-id', '0', '__name', 'topic', 'le', ''])(
+    'refuse the label "%s", which would break the scrape',
+    (name) => {
+      expect(() => registerRocketMetrics(broker, { registry, labels: { [name]: 'a' } })).toThrow(
+        expect.objectContaining({ code: 'INVALID_OPTION' }) as Error,
+      );
+      expect(registry.getMetricsAsArray()).toEqual([]);
+    },
+  );
+
   it('are taken out by whoever put them in, also after the registry was cleared', async () => {
     const remove = registerRocketMetrics(broker, { registry });
     registry.clear();

@@ -1,6 +1,6 @@
 import { register, type Registry } from 'prom-client';
 import { ENGINE_METRICS, type EngineMetrics, type MessageEngine, type MetricName } from '../../engine/index.js';
-import { MetricLabelsTakenError, UnsupportedByEngineError } from '../../errors/index.js';
+import { InvalidOptionError, MetricLabelsTakenError, UnsupportedByEngineError } from '../../errors/index.js';
 import { ScrapedMetric, type Labels, type MetricSource } from './scraped-metric.js';
 
 /** Where the metrics of an engine are to be seen, and under which labels. */
@@ -18,12 +18,14 @@ const METRIC_NAMES = Object.keys(ENGINE_METRICS) as readonly MetricName[];
  *
  * @returns a function that takes them out again
  * @throws UnsupportedByEngineError the engine does not count
+ * @throws InvalidOptionError a label that Prometheus does not take, or that a metric has already
  * @throws MetricLabelsTakenError another engine is in the registry with the same labels
  *
  * @publicApi
  */
 export function registerRocketMetrics(engine: MessageEngine, options: RocketPrometheusOptions = {}): () => void {
   const { registry = register, labels = {} } = options;
+  refuseUnusable(labels);
   const source: MetricSource = { labels, read: readerOf(engine) };
   const metrics = metricsIn(registry);
   if ([...metrics[0]!.sources].some((other) => isSame(other.labels, labels))) {
@@ -34,6 +36,22 @@ export function registerRocketMetrics(engine: MessageEngine, options: RocketProm
     for (const metric of metrics) metric.remove(source);
     removeUnused(registry, metrics);
   };
+}
+
+/** The labels of the metrics themselves; the upper ends of histograms are one, too. */
+const OWN_LABELS: ReadonlySet<string> = new Set([
+  'le',
+  ...Object.values(ENGINE_METRICS).flatMap(({ labels }) => labels),
+]);
+
+/** One name that can not be read, and Prometheus drops the whole scrape, the app's own metrics with it. */
+function refuseUnusable(labels: Labels): void {
+  for (const name of Object.keys(labels)) {
+    if (/^(?!__)[A-Za-z_]\w*$/.test(name) && !OWN_LABELS.has(name)) continue;
+    const expected =
+      'letters, digits and "_", with neither a digit nor "__" in front, and no label of the metrics themselves';
+    throw new InvalidOptionError({ option: 'labels (a name in it)', value: name, expected });
+  }
 }
 
 /** All or none: when the app has a metric of one of the names, nothing is left behind. */
