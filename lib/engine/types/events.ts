@@ -10,7 +10,7 @@ interface Delivery {
   readonly attempt: number;
 }
 
-/** A handler threw or rejected. With a handler of batches: one event for each message of the batch. */
+/** A handler threw or rejected, or was given up for taking too long, of which `handlerTimedOut` has told. With a handler of batches: one event for each message of the batch. */
 export interface HandlerFailedEvent extends Delivery {
   readonly type: 'handlerFailed';
   readonly error: unknown;
