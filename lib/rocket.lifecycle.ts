@@ -76,7 +76,6 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
       if (!this.#options.consumer.enabled || this.#hasSubscribed) return;
       await this.#listeners.subscribe();
       await this.#pullConsumers.start();
-      this.#checks.register();
       this.#hasSubscribed = true;
     });
     // One turn later, the hooks of the other modules have been called: this module's come first. `node:timers` is not replaced by the

@@ -171,9 +171,13 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     return this.#running!.transactions.end(transactionId, state);
   }
 
-  registerTransactionChecker(producerGroup: string, checker: TransactionChecker): () => void {
+  registerTransactionChecker(
+    producerGroup: string,
+    checker: TransactionChecker,
+    topics?: readonly string[],
+  ): () => void {
     if (this.#running === undefined) throw this.#closedError('register a transaction checker');
-    return this.#running.transactions.registerChecker(producerGroup, checker);
+    return this.#running.transactions.registerChecker(producerGroup, checker, topics);
   }
 
   /** @throws NameIllegalError, InvalidOptionError, GroupConflictError, GroupUseConflictError, FilterSyntaxError */

@@ -18,6 +18,11 @@ export class TransactionListenerBindings {
     this.producerGroups = [...new Set(definitions.map((definition) => definition.producerGroup))];
   }
 
+  /** The topics that transactions of the group may have to be answered for; undefined: any. */
+  topicsOf(producerGroup: string): readonly string[] | undefined {
+    return this.#byGroup.has(producerGroup) ? undefined : [...this.#byTopic.keys()];
+  }
+
   find(topic: string, producerGroup: string): TransactionListenerDefinition | undefined {
     return this.#byTopic.get(topic) ?? this.#byGroup.get(producerGroup);
   }

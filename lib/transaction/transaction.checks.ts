@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
 import type { MessageEngine, MessageExt, TransactionState } from '../engine/index.js';
 import { TransactionListenerMissingError, UnsupportedByEngineError } from '../errors/index.js';
-import { stackOf } from '../errors/thrown.js';
+import { messageOf, stackOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import { runInContext, type ContextCarrier } from '../rocket.context-carrier.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
@@ -20,10 +20,6 @@ export class TransactionChecks {
   readonly #context: ContextCarrier | undefined;
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
   #bindings = new TransactionListenerBindings([]);
-  #begin: () => void = () => undefined;
-  readonly #begun = new Promise<void>((resolve) => {
-    this.#begin = resolve;
-  });
   #unregister: readonly (() => void)[] = [];
 
   constructor(
@@ -46,15 +42,20 @@ export class TransactionChecks {
     }
   }
 
-  /** From here on half messages are offered to listeners, but none is asked before {@link begin}. */
-  register(): void {
-    this.#unregister = this.#bindings.producerGroups.map((producerGroup) =>
-      this.#engine.registerTransactionChecker(producerGroup, (half) => this.#check(half, producerGroup)),
-    );
-  }
-
+  /** From here on listeners are asked. Not before: the engine counts a check-back that it hands over, and one that waits here would be given up in the end. */
   begin(): void {
-    this.#begin();
+    try {
+      this.#unregister = this.#bindings.producerGroups.map((producerGroup) =>
+        this.#engine.registerTransactionChecker(
+          producerGroup,
+          (half) => this.#check(half, producerGroup),
+          this.#bindings.topicsOf(producerGroup),
+        ),
+      );
+    } catch (error) {
+      // An engine that is not the module's may have been closed by now, and this is called where nobody could catch it.
+      this.#logger.error(`Transaction listeners are not asked: ${messageOf(error)}`);
+    }
   }
 
   /** From here on listeners are not asked any more: half messages wait for the next start. */
@@ -64,9 +65,8 @@ export class TransactionChecks {
   }
 
   async #check(half: MessageExt, producerGroup: string): Promise<TransactionState> {
-    await this.#begun;
     const listener = this.#bindings.find(half.topic, producerGroup);
-    // A throw counts as UNKNOWN: in the end the message is set aside where it can be looked at.
+    // Only an engine that asks for topics that were not named to it comes here. A throw counts as UNKNOWN.
     if (listener === undefined) throw new TransactionListenerMissingError({ topic: half.topic, producerGroup });
     const outcome = await runInContext(this.#context, half.properties, () =>
       askListener(listener, half, this.#converter, 'checkLocalTransaction'),

@@ -6,6 +6,7 @@ import {
   MessageBuilder,
   MessageIllegalError,
   MessageListener,
+  RocketControl,
   RocketHeaders,
   RocketMessage,
   SilentLogger,
@@ -279,6 +280,21 @@ describe.each(['memory', 'a directory'])('a transaction message, on a disk in %s
     expect(consumer.deliveries.all).toHaveLength(3);
   });
 
+  it('is not asked about, and no check-back is counted, before an app with autoStart false is told to begin', async () => {
+    fees.execution = () => 'UNKNOWN';
+    await app.template.sendMessageInTransaction('fees', fee('F1'));
+    await app.close();
+
+    app = await world.start({ providers: [Consumer, FeeTransactions], options: { consumer: { autoStart: false } } });
+    await world.pass(app, CHECK_AFTER_MS + 16 * CHECK_EVERY_MS);
+    app.module.get(FeeTransactions).checking = () => 'COMMIT';
+    app.module.get(RocketControl).start();
+    await app.broker.whenIdle();
+    const [checked] = app.module.get(FeeTransactions).checked;
+    expect(checked?.headers).toMatchObject({ TRANSACTION_CHECK_TIMES: '1' });
+    expect(app.module.get(Consumer).deliveries.payloads).toEqual([fee('F1')]);
+  });
+
   it('is refused when it is delayed: the delay would have no effect', async () => {
     const message = new RocketMessage(fee('F1'), { DELAY: 3 });
     await expect(app.template.sendMessageInTransaction('fees', message)).rejects.toThrow(MessageIllegalError);
@@ -296,16 +312,46 @@ describe('without a transaction listener for its topic', () => {
     await app.close();
   });
 
-  it('an old half message is asked about in vain, and says so', async () => {
+  it('an old half message waits for one, uncounted, and the log says so', async () => {
     const world = new ManualWorld();
     let app = await world.start({ providers: [OtherTransactions] });
     app.module.get(OtherTransactions).execution = () => 'UNKNOWN';
     await app.template.sendMessageInTransaction('orders', 'x');
     await app.close();
     app = await world.start({ providers: [FeeTransactions] });
-    await world.pass(app, CHECK_AFTER_MS);
-    expect(app.log.matching(/No transaction listener is bound to topic "orders"/)).toHaveLength(1);
+    await world.pass(app, CHECK_AFTER_MS + 16 * CHECK_EVERY_MS);
+    expect(
+      app.log.matching(/^warn: No checker of producer group "nestjs-rocket" answers for topic "orders"/),
+    ).toHaveLength(1);
     await app.close();
+    app = await world.start({ providers: [OtherTransactions, FeeTransactions] });
+    await world.pass(app, CHECK_AFTER_MS);
+    const [checked] = app.module.get(OtherTransactions).checked;
+    expect(checked?.headers).toMatchObject({ TRANSACTION_CHECK_TIMES: '1' });
+    await app.close();
+  });
+});
+
+describe('two apps that share an engine and a producer group', () => {
+  it('are each asked about the transactions of their own topics', async () => {
+    const clock = new ManualClock();
+    const engine = new EmbeddedBroker({ store: { type: 'memory' } }, { clock, logger: new SilentLogger() });
+    await engine.start();
+    @TransactionListener({ topic: 'orders' })
+    class OrderTransactions extends Scripted {}
+    const first = await startApp({ options: { engine }, providers: [FeeTransactions, Consumer] });
+    const second = await startApp({ options: { engine }, providers: [OrderTransactions] });
+    const fees = first.module.get(FeeTransactions);
+    fees.execution = () => 'UNKNOWN';
+    fees.checking = () => 'COMMIT';
+    await first.template.sendMessageInTransaction('fees', fee('F1'));
+    await clock.advance(CHECK_AFTER_MS, () => engine.whenIdle());
+    expect(fees.checked).toHaveLength(1);
+    expect(first.module.get(Consumer).deliveries.payloads).toEqual([fee('F1')]);
+    expect(second.log.matching(/^(error|warn)/)).toEqual([]);
+    await second.close();
+    await first.close();
+    await engine.close();
   });
 });
 

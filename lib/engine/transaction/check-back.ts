@@ -40,8 +40,10 @@ export class CheckBack {
   readonly #schedule: CheckSchedule<PendingHalf>;
   /** Due, waiting for one of the running check-backs to end; in order. */
   readonly #ready = new Set<PendingHalf>();
-  /** Due, waiting for a checker of their group. */
-  readonly #unasked = new Map<string, Set<PendingHalf>>();
+  /** Due, waiting for a checker of their group and topic. */
+  readonly #unasked = new Set<PendingHalf>();
+  /** The topics without a checker, by group and topic, that have been told of. */
+  readonly #told = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   /** Let go of checkers that have not answered yet. */
   readonly #releases = new Set<() => void>();
@@ -63,12 +65,14 @@ export class CheckBack {
     this.#schedule = new CheckSchedule(context.clock, (half) => this.#makeReady(half));
   }
 
-  /** The checker answers for the group until the function that is returned is called. */
-  register(producerGroup: string, checker: TransactionChecker): () => void {
-    const unregister = this.#checkers.add(producerGroup, checker);
-    const unasked = this.#unasked.get(producerGroup);
-    this.#unasked.delete(producerGroup);
-    for (const half of unasked ?? []) this.#ready.add(half);
+  /** The checker answers for the group, or for these topics of it, until the function that is returned is called. */
+  register(producerGroup: string, checker: TransactionChecker, topics?: readonly string[]): () => void {
+    const unregister = this.#checkers.add(producerGroup, checker, topics);
+    for (const half of this.#unasked) {
+      if (this.#checkerOf(half) === undefined) continue;
+      this.#unasked.delete(half);
+      this.#ready.add(half);
+    }
     this.#startReady();
     return unregister;
   }
@@ -87,9 +91,7 @@ export class CheckBack {
   forget(half: PendingHalf): void {
     this.#schedule.remove(half);
     this.#ready.delete(half);
-    const group = half.identity.producerGroup;
-    const unasked = this.#unasked.get(group);
-    if (unasked?.delete(half) === true && unasked.size === 0) this.#unasked.delete(group);
+    this.#unasked.delete(half);
   }
 
   /** Starts no more check-backs and waits for the writes of running ones. Answers that come later are not taken: a restart asks again. */
@@ -114,17 +116,27 @@ export class CheckBack {
     for (const half of this.#ready) {
       if (this.#closed || this.#running.size >= MAX_CHECKS) return;
       this.#ready.delete(half);
-      const checker = this.#checkers.of(half.identity.producerGroup);
+      const checker = this.#checkerOf(half);
       if (half.place.checkTimes >= this.#options.checkMax) this.#start(half, () => this.#actions.setAside(half));
       else if (checker === undefined) this.#waitForChecker(half);
       else this.#start(half, () => this.#check(half, checker));
     }
   }
 
+  #checkerOf({ identity }: PendingHalf): TransactionChecker | undefined {
+    return this.#checkers.of(identity.producerGroup, identity.topic);
+  }
+
   #waitForChecker(half: PendingHalf): void {
-    const group = half.identity.producerGroup;
-    const unasked = this.#unasked.get(group) ?? new Set();
-    this.#unasked.set(group, unasked.add(half));
+    this.#unasked.add(half);
+    const { transactionId, producerGroup, topic } = half.identity;
+    const key = `${topic}@${producerGroup}`;
+    // A group that nobody answers for yet is that of an app that is still starting.
+    if (!this.#checkers.has(producerGroup) || this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#logger.warn(
+      `No checker of producer group "${producerGroup}" answers for topic "${topic}": transaction ${transactionId}, and others like it, wait until one does.`,
+    );
   }
 
   #start(half: PendingHalf, work: () => Promise<void>): void {

@@ -1,12 +1,18 @@
 import type { TransactionChecker } from '../types/index.js';
 
-/** Who answers for which producer group. Of several checkers of a group, the one that came last answers. */
-export class CheckerRegistry {
-  readonly #checkers = new Map<string, readonly { readonly checker: TransactionChecker }[]>();
+interface RegisteredChecker {
+  readonly checker: TransactionChecker;
+  /** Undefined: any. */
+  readonly topics: ReadonlySet<string> | undefined;
+}
 
-  add(producerGroup: string, checker: TransactionChecker): () => void {
+/** Who answers for which producer group. Of several checkers that answer for a topic, those that name it come first, and of these the one that came last answers. */
+export class CheckerRegistry {
+  readonly #checkers = new Map<string, readonly RegisteredChecker[]>();
+
+  add(producerGroup: string, checker: TransactionChecker, topics: readonly string[] | undefined): () => void {
     // An object of its own, so that a checker that was added twice is taken away once.
-    const entry = { checker };
+    const entry = { checker, topics: topics && new Set(topics) };
     this.#checkers.set(producerGroup, [...(this.#checkers.get(producerGroup) ?? []), entry]);
     return () => {
       const left = (this.#checkers.get(producerGroup) ?? []).filter((other) => other !== entry);
@@ -15,7 +21,16 @@ export class CheckerRegistry {
     };
   }
 
-  of(producerGroup: string): TransactionChecker | undefined {
-    return this.#checkers.get(producerGroup)?.at(-1)?.checker;
+  /** Whether anybody answers for the group, whatever the topic. */
+  has(producerGroup: string): boolean {
+    return this.#checkers.has(producerGroup);
+  }
+
+  of(producerGroup: string, topic: string): TransactionChecker | undefined {
+    const ofGroup = this.#checkers.get(producerGroup) ?? [];
+    const found =
+      ofGroup.findLast(({ topics }) => topics?.has(topic) === true) ??
+      ofGroup.findLast(({ topics }) => topics === undefined);
+    return found?.checker;
   }
 }

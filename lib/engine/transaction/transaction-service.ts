@@ -146,8 +146,8 @@ export class TransactionService {
   }
 
   /** See `MessageEngine.registerTransactionChecker`. */
-  registerChecker(producerGroup: string, checker: TransactionChecker): () => void {
-    return this.#checkBack.register(producerGroup, checker);
+  registerChecker(producerGroup: string, checker: TransactionChecker, topics?: readonly string[]): () => void {
+    return this.#checkBack.register(producerGroup, checker, topics);
   }
 
   /** The transactions without a decision. */

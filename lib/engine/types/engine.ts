@@ -46,8 +46,14 @@ export interface MessageEngine {
   /**
    * Says who is asked about half messages of a producer group whose second phase is missing. Check-backs of a group wait
    * until it has a checker. Returns a function that takes the checker away.
+   *
+   * @param topics of the half messages that the checker answers for, before those that answer for any topic; left out: for any
    */
-  registerTransactionChecker(producerGroup: string, checker: TransactionChecker): () => void;
+  registerTransactionChecker(
+    producerGroup: string,
+    checker: TransactionChecker,
+    topics?: readonly string[],
+  ): () => void;
 
   /** Adds a member to a consumer group. Resolves when its start positions are fixed and it takes part in the sharing of queues. */
   subscribe(options: SubscribeOptions): Promise<Consumer>;

@@ -305,6 +305,34 @@ describe('without a checker of its group', () => {
     await harness.close();
   });
 
+  it('that answers for its topic, a transaction waits, uncounted, until there is one', async () => {
+    const harness = await TransactionHarness.open();
+    const first = harness.answer(() => 'UNKNOWN', GROUP, ['refunds', 'fees']);
+    await harness.prepareUnknown('T1');
+    await harness.prepareUnknown('T2');
+    await harness.advance(24 * HOUR);
+    expect(harness.service.pending()).toMatchObject([{ checkTimes: 0 }, { checkTimes: 0 }]);
+    expect(harness.store.logger.warnings).toEqual([
+      expect.stringMatching(/"order-producers".*"orders": transaction T1/),
+    ]);
+    const second = harness.answer(() => 'COMMIT', GROUP, ['orders']);
+    await harness.store.settle();
+    expect([first.asked, second.asked.map(({ id }) => id)]).toEqual([[], ['T1', 'T2']]);
+    await harness.close();
+  });
+
+  it('that names a topic is asked before one that answers for any, whoever came last', async () => {
+    const harness = await TransactionHarness.open();
+    const ofTopic = harness.answer(() => 'COMMIT', GROUP, ['orders']);
+    const ofAny = harness.answer(() => 'COMMIT');
+    await harness.prepareUnknown('T1');
+    await harness.prepareUnknown('T2', { topic: 'fees' });
+    await harness.advance(6 * SECOND);
+    const ids = [ofTopic, ofAny].map(({ asked }) => asked.map(({ id }) => id));
+    expect(ids).toEqual([['T1'], ['T2']]);
+    await harness.close();
+  });
+
   it('of several checkers of a group the last one answers', async () => {
     const harness = await TransactionHarness.open();
     const first = harness.answer(() => 'UNKNOWN');

@@ -87,12 +87,17 @@ export class TransactionHarness {
   }
 
   /** Registers a checker that writes down when it was asked about what. */
-  answer(answer: TransactionChecker, group = GROUP): { readonly asked: readonly Asked[]; readonly remove: () => void } {
+  answer(
+    answer: TransactionChecker,
+    group = GROUP,
+    topics?: readonly string[],
+  ): { readonly asked: readonly Asked[]; readonly remove: () => void } {
     const asked: Asked[] = [];
-    const remove = this.service.registerChecker(group, (half) => {
+    const ask: TransactionChecker = (half) => {
       asked.push({ atMs: this.store.clock.monotonicMs(), half, id: half.body.toString() });
       return answer(half);
-    });
+    };
+    const remove = this.service.registerChecker(group, ask, topics);
     return { asked, remove };
   }
 }
