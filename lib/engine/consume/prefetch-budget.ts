@@ -25,6 +25,11 @@ export class PrefetchBudget {
     return this.#bytes >= this.#limitBytes ? 0 : Math.max(this.#limitCount - this.#count, 0);
   }
 
+  /** What is sure to be free when those who wait are called. */
+  get halfCount(): number {
+    return (this.#limitCount + 1) >> 1;
+  }
+
   get roomBytes(): number {
     return Math.max(this.#limitBytes - this.#bytes, 0);
   }

@@ -228,7 +228,7 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
     if (room < worthwhile) return 0;
     const { budget } = this.#owner!;
     const roomInBudget = Math.min(room, budget.roomCount);
-    if (roomInBudget >= worthwhile) return roomInBudget;
+    if (roomInBudget >= Math.min(worthwhile, budget.halfCount)) return roomInBudget;
     if (window.held === 0) return Math.max(roomInBudget, 1);
     budget.await(this);
     return 0;

@@ -131,6 +131,17 @@ describe('a concurrent listener', () => {
     gate.endAll();
   });
 
+  it('goes on beside one that is stuck, also where the limit for the consumer is less than a pull', async () => {
+    await harness.createTopic('orders', 1);
+    await harness.send('orders', numbered('m', 400));
+    const gate = new Gate();
+    const witness = new Witness((message) => (message.body.toString() === 'm0' ? gate.handler(message) : undefined));
+    await harness.subscribe('shop', { handler: witness.handler }, { pullThresholdForConsumer: 100 });
+    await harness.settle();
+    expect(witness.seen).toHaveLength(400);
+    gate.endAll();
+  });
+
   it('does not run more than 2000 messages ahead of one that is stuck', async () => {
     await harness.createTopic('orders', 1);
     await harness.send('orders', numbered('m', 5000));
