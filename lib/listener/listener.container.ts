@@ -66,6 +66,8 @@ export class ListenerContainer {
 
   /** Fixes where each group begins. No handler is called before {@link begin}. */
   async subscribe(): Promise<void> {
+    // An app may be told to stop before it has started. Nobody would end its part in groups then, and it would keep its queues.
+    if (this.#hasEnded) return;
     const decorated = this.#decorated;
     for (const membership of decorated) await membership.join(this.#engine);
     for (const { listeners } of decorated) for (const listener of listeners) this.#announce(listener.definition);

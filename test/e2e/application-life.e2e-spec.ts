@@ -586,6 +586,24 @@ describe('two apps in one process', () => {
   });
 });
 
+describe('an app that is told to stop before it has started', () => {
+  it('takes no queues of a shared engine from the others', async () => {
+    const engine = new EmbeddedBroker({ store: { type: 'memory' } }, { logger: new SilentLogger() });
+    await engine.start();
+    const other = await startApp({ options: { engine }, providers: [LoveListener] });
+    const { module } = await compileApp({ options: { engine }, providers: [LoveListener] });
+    await module.get(RocketControl).stop();
+    await module.init();
+    const { deliveries } = other.module.get(LoveListener);
+    for (let queueId = 0; queueId < 4; queueId++) await engine.send({ topic: 'love', queueId, body: Buffer.from('x') });
+    await engine.whenIdle();
+    expect(deliveries.all).toHaveLength(4);
+    await module.close();
+    await other.close();
+    await engine.close();
+  });
+});
+
 describe('the template', () => {
   it('is injected by its class and by its token', async () => {
     const app = await startApp({});
