@@ -27,7 +27,8 @@ export class ListenerMembership {
    */
   async join(engine: MessageEngine): Promise<void> {
     try {
-      this.#consumer = await engine.subscribe(this.#spec);
+      this.#consumer = await engine.subscribe({ ...this.#spec, paused: true });
+      // For an engine that does not know of it. Alone it would come too late where other apps' handlers are at work on the same engine.
       this.#consumer.pause();
     } catch (error) {
       const listeners = this.listeners.map(({ name }) => name);

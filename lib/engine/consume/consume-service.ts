@@ -175,6 +175,7 @@ export class ConsumeService {
       this.#groups.set(spec.group, group);
     }
     const member = new Member(this.#room, spec);
+    if (spec.paused === true) member.pause(undefined);
     const consumer: GroupConsumer = new GroupConsumer(member, group, () => this.#consumerClosed(consumer, release));
     group.join(member, offsets);
     this.#consumers.add(consumer);

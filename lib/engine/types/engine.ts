@@ -139,6 +139,8 @@ export interface SubscribeOptions {
    * is made up.
    */
   readonly clientId?: string | undefined;
+  /** True: no handler is called before `Consumer.resume`. A pause right after the subscription may come after the first. Default false. */
+  readonly paused?: boolean | undefined;
   /** At least one; each topic once. */
   readonly subscriptions: readonly TopicSubscription[];
 }
@@ -179,6 +181,8 @@ export interface ConsumerSpec {
   readonly consumeFromWhere: ConsumeFromWhere;
   /** For CONSUME_FROM_TIMESTAMP: epoch ms. Default: half an hour before the subscription. */
   readonly consumeTimestampMs?: number | undefined;
+  /** As in {@link SubscribeOptions}. */
+  readonly paused?: boolean | undefined;
   readonly subscriptions: readonly SubscriptionSpec[];
 }
 

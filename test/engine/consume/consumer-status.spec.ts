@@ -118,6 +118,17 @@ describe('a pause', () => {
     expect(consumer.status().state).toBe('running');
   });
 
+  it('may be there from the beginning: no handler runs before the resumption', async () => {
+    await harness.send('orders', ['o1']);
+    const orders = new Witness();
+    const consumer = await harness.subscribe('shop', { handler: orders.handler }, { paused: true });
+    await harness.settle();
+    expect([consumer.status().state, orders.bodies]).toEqual(['paused', []]);
+    consumer.resume();
+    await harness.settle();
+    expect(orders.bodies).toEqual(['o1']);
+  });
+
   it('of a topic that the member does not have is refused', async () => {
     const consumer = await harness.subscribe('shop', {});
     expect(() => consumer.pause('fees')).toThrow(InvalidOptionError);
