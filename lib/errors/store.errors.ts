@@ -1,19 +1,16 @@
-import process from 'node:process';
 import { defineError } from './rocket-error.js';
 
 export class StoreLockedError extends defineError<{ path: string; ownerPid: number | undefined }>({
   code: 'STORE_LOCKED',
   meaning: 'Another broker has this store open.',
   remedy:
-    'Stop that process, or give this one a store path of its own. Within one process, close the app or broker that has the store before another opens it.',
-  message: ({ path, ownerPid }) => `The store at "${path}" is in use by ${ownerOf(ownerPid)}.`,
+    'Stop that process, or close what has the store open in this one (RocketControl.release() after a start that failed), or use a store path of its own.',
+  message: ({ path, ownerPid }) => `The store at "${path}" is in use by ${nameOfOwner(ownerPid)}.`,
 }) {}
 
-function ownerOf(pid: number | undefined): string {
+function nameOfOwner(pid: number | undefined): string {
   if (pid === undefined) return 'another process';
-  return pid === process.pid
-    ? `process ${pid}, which is this one: a broker in it has not been closed`
-    : `process ${pid}`;
+  return pid === process.pid ? `process ${pid}, which is this one: by another app or broker in it` : `process ${pid}`;
 }
 
 export class StoreCorruptError extends defineError<{ file: string; offset: number; reason: string }>({

@@ -37,7 +37,8 @@ describe('a store that is opened', () => {
     const failure = await failureOf(at('a'));
     expect(failure).toBeInstanceOf(StoreLockedError);
     expect(failure).toMatchObject({ code: 'STORE_LOCKED', fields: { path: at('a'), ownerPid: process.pid } });
-    expect(String(failure)).toContain(`process ${process.pid}, which is this one: a broker in it has not been closed.`);
+    expect(String(failure)).toContain('which is this one: by another app or broker in it.');
+    expect(String(failure)).toContain(`process ${process.pid}`);
     await first.messages.append(testDraft('y'));
     await first.close();
     expect(await bodiesOf(await open(at('a')))).toEqual(['x', 'y']);
@@ -68,30 +69,7 @@ describe('a store that is opened', () => {
   it('says so when a file of it is in the place of a directory', async () => {
     await mkdir(at('a'));
     await writeFile(join(at('a'), 'commitlog'), 'x');
-    expect(await failureOf(at('a'))).toMatchObject({
-      code: 'STORE_UNUSABLE',
-      fields: { path: at('a'), reason: expect.stringContaining(join(at('a'), 'commitlog')) },
-    });
-  });
-
-  it.each(['consumequeue', 'consumequeue/T', 'commitlog', 'index', 'config'])(
-    'is opened also when somebody has left a file in its %s',
-    async (name) => {
-      await mkdir(join(at('a'), name), { recursive: true });
-      await writeFile(join(at('a'), name, '.DS_Store'), 'x');
-      const store = await openTestStore({ path: at('a') });
-      await store.close();
-      expect(await readFile(join(at('a'), name, '.DS_Store'), 'utf8')).toBe('x');
-    },
-  );
-
-  it('names the file that is in the place of the queues of a topic', async () => {
-    await mkdir(join(at('a'), 'consumequeue'), { recursive: true });
-    await writeFile(join(at('a'), 'consumequeue', 'orders'), 'x');
-    expect(await failureOf(at('a'))).toMatchObject({
-      code: 'STORE_UNUSABLE',
-      fields: { reason: expect.stringContaining(join('consumequeue', 'orders')) },
-    });
+    expect(await failureOf(at('a'))).toMatchObject({ code: 'STORE_UNUSABLE', fields: { path: at('a') } });
   });
 
   /** Root may do everything, so the operating system's answer is played to it; everybody else gets it from the operating system. */
