@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { MessageConverter } from '../converter/index.js';
 import type { HalfSendResult, Message, MessageEngine, TransactionState } from '../engine/index.js';
 import { TransactionListenerMissingError } from '../errors/index.js';
-import { messageOf, stackOf } from '../errors/thrown.js';
+import { fieldOf, messageOf, stackOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
@@ -65,8 +65,10 @@ export class TransactionSender {
     try {
       await this.#engine.endTransaction(transactionId, state);
     } catch (error) {
+      const isDecided = fieldOf(error, 'code') === 'TRANSACTION_NOT_FOUND';
+      const consequence = isDecided ? 'it was decided by somebody else before' : 'the check-back will decide';
       this.#logger.warn(
-        `Transaction ${transactionId} could not be ended as ${state} (${messageOf(error)}); the check-back will decide`,
+        `Transaction ${transactionId} could not be ended as ${state} (${messageOf(error)}); ${consequence}`,
       );
     }
   }

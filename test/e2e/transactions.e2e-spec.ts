@@ -280,6 +280,18 @@ describe.each(['memory', 'a directory'])('a transaction message, on a disk in %s
     expect(consumer.deliveries.all).toHaveLength(3);
   });
 
+  it('that was decided by hand while its local transaction ran stays so, and the log does not promise a check-back', async () => {
+    fees.execution = async () => {
+      const [pending] = app.broker.admin.transactions.pending();
+      await app.broker.admin.transactions.resolve(pending!.transactionId, 'COMMIT');
+      return LocalTransactionState.ROLLBACK;
+    };
+    await app.template.sendMessageInTransaction('fees', fee('F1'));
+    await world.pass(app, CHECK_AFTER_MS + CHECK_EVERY_MS);
+    expect([consumer.deliveries.payloads, fees.checked]).toEqual([[fee('F1')], []]);
+    expect(app.log.matching(/could not be ended as ROLLBACK .*decided by somebody else/)).toHaveLength(1);
+  });
+
   it('is not asked about, and no check-back is counted, before an app with autoStart false is told to begin', async () => {
     fees.execution = () => 'UNKNOWN';
     await app.template.sendMessageInTransaction('fees', fee('F1'));
