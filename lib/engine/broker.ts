@@ -115,7 +115,10 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
    * @throws StoreLockedError, StoreUnusableError, StoreFormatError, StoreCorruptError
    */
   start(): Promise<void> {
-    this.#starting ??= this.#start();
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#state = 'closed';
+      throw error;
+    });
     return this.#starting;
   }
 

@@ -123,6 +123,8 @@ describe('the embedded broker', () => {
     files.failing = 'timercheck';
     await broker.close();
     await expect(open()).rejects.toMatchObject({ code: 'STORE_UNUSABLE', cause: { code: 'EIO' } });
+    const sending = broker.send({ topic: 'T', body: Buffer.from('x') });
+    await expect(sending).rejects.toMatchObject({ code: 'STORE_CLOSED', fields: { state: 'closed' } });
     expect(clock.pendingTimers).toBe(0);
     files.failing = undefined;
     await open();
