@@ -91,6 +91,8 @@ export class CommitLog {
   readonly #closingListeners = new Set<() => void>();
   /** A group is on its way to the disk. There is never more than one. */
   #groupUnderWay = false;
+  /** A group was cut in this turn of the event loop. */
+  #hasCut = false;
   /** Bursts so far: each group waits for the end of one, unless it is cut. */
   #burst = 0;
   #state: 'open' | 'rolling back' | 'failed' | 'closed' = 'open';
@@ -249,7 +251,7 @@ export class CommitLog {
     this.#pending.push(record);
     waiter.onPlaced?.();
     if (this.#flushing === undefined) this.#beginFlushing();
-    else if (this.#pending.length >= this.#pacer.cutAt && !this.#groupUnderWay) void this.#flushGroup();
+    else this.#cutGroup();
     if (!waits) waiter.onStored(record);
   }
 
@@ -280,6 +282,7 @@ export class CommitLog {
   #gather(): void {
     const burst = ++this.#burst;
     this.#environment.clock.defer(() => {
+      this.#hasCut = false;
       // Its group was cut and has got to the disk: the next one waits for its own burst.
       if (burst !== this.#burst) return;
       this.#pacer.burstEnded(this.#environment.clock.monotonicMs());
@@ -287,6 +290,13 @@ export class CommitLog {
       if (this.#pending.length > 0) void this.#flushGroup();
       else this.#onFlushed();
     });
+  }
+
+  /** Where writing takes no turn of the event loop, as in memory, one cut would follow another, and nobody else get a turn: so there is one in each. */
+  #cutGroup(): void {
+    if (this.#hasCut || this.#groupUnderWay || this.#pending.length < this.#pacer.cutAt) return;
+    this.#hasCut = true;
+    void this.#flushGroup();
   }
 
   /** Begins at once, before this returns: what waits for a promise would wait for the end of the burst. */
@@ -320,7 +330,7 @@ export class CommitLog {
     this.#groupUnderWay = false;
     this.#admitWaiting();
     this.#gather();
-    if (this.#pending.length >= this.#pacer.cutAt && !this.#groupUnderWay) void this.#flushGroup();
+    this.#cutGroup();
     this.#tellGroupWaiters();
   }
 

@@ -62,6 +62,18 @@ describe('the embedded broker', () => {
     expect(received).toEqual(['hello']);
   });
 
+  it('leaves turns of the event loop to consumers and the app, however many sends follow each other', async () => {
+    const memory = new EmbeddedBroker({ store: { type: 'memory' } }, { logger: new SilentLogger() });
+    await memory.start();
+    let handled = 0;
+    await memory.subscribe({ group: 'g', subscriptions: [{ topic: 't', handler: () => handled++ }] });
+    const burst = (): Promise<unknown> =>
+      Promise.all(Array.from({ length: 200 }, () => memory.send({ topic: 't', body: Buffer.from('x') })));
+    for (let bursts = 0; bursts < 50; bursts++) await burst();
+    expect(handled).toBeGreaterThan(0);
+    await memory.close();
+  });
+
   it('is not idle while a large body is compressed', async () => {
     const seen: number[] = [];
     const handler = ({ body }: MessageExt): unknown => seen.push(body.length);
