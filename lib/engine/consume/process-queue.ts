@@ -84,6 +84,8 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
   readonly topic: string;
   readonly queueId: number;
   scheduled = false;
+  /** Of another group: no group listens to its own. */
+  readonly #holdsDeadLetters: boolean;
   readonly #room: ConsumeRoom;
   readonly #selector: SelectorFunctions;
   readonly #offset: OffsetCell;
@@ -106,6 +108,7 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
     this.#room = room;
     this.topic = options.topic;
     this.queueId = options.queueId;
+    this.#holdsDeadLetters = options.topic.startsWith(DEAD_LETTER_TOPIC_PREFIX);
     this.#selector = options.selector;
     this.#offset = options.offset;
     this.#window = new OffsetWindow(options.startOffset);
@@ -283,7 +286,7 @@ export class ProcessQueue implements LaneQueue, SlicedTask, Fetcher {
 
   /** A dead letter of another group tells of that one's attempts. This group's begin anew, or it would be given up at its first failure. */
   #asSeen(record: StoredRecord): StoredRecord {
-    return this.topic.startsWith(DEAD_LETTER_TOPIC_PREFIX) ? withReconsumeTimes(record, 0) : record;
+    return this.#holdsDeadLetters ? withReconsumeTimes(record, 0) : record;
   }
 
   #moveTo({ status, nextOffset, minOffset, maxOffset }: PullBatch): void {
