@@ -20,6 +20,7 @@ import {
   type RocketModuleExtras,
 } from './rocket.module-definition.js';
 import { storeNameRule } from './rocket.names.js';
+import { anObject } from './rocket.option-rules.js';
 import type { RocketModuleOptions } from './rocket.options.js';
 import { rocketProviders } from './rocket.providers.js';
 import {
@@ -71,11 +72,13 @@ import {
 export class RocketModule extends ConfigurableModuleClass {
   /** Every option has a default: `forRoot()` alone keeps a store in `./rocket-store`. */
   static override forRoot(options: RocketModuleOptions & RocketModuleExtras = {}): DynamicModule {
+    requireOptions('RocketModule.forRoot', options);
     return ofStore(super.forRoot(options), options.name);
   }
 
   /** The same with options that are made at start: by `useFactory` with `inject`, by `useClass`, or by `useExisting`. */
   static override forRootAsync(options: RocketModuleAsyncOptions): DynamicModule {
+    requireOptions('RocketModule.forRootAsync', options);
     return ofStore(super.forRootAsync(options), options.name);
   }
 
@@ -87,6 +90,12 @@ export class RocketModule extends ConfigurableModuleClass {
   static forFeature(options: RocketFeatureOptions): DynamicModule {
     return featureModule(options);
   }
+}
+
+/** @throws InvalidOptionError */
+function requireOptions(owner: string, options: unknown): void {
+  if (anObject.accepts(options)) return;
+  throw new InvalidOptionError({ option: `options of ${owner}`, value: options, expected: anObject.expected });
 }
 
 /** What users inject, and nothing of the module does. */

@@ -8,8 +8,12 @@ const DEFAULT_BATCH_SIZE = 32;
 
 /** Fills in RocketMQ's defaults of a subscription. What was given is checked by the consume room. */
 export function withSubscribeDefaults(options: SubscribeOptions): ConsumerSpec {
+  if (!isObject(options)) {
+    const expected = 'an object with a group and subscriptions';
+    throw new InvalidOptionError({ option: 'options of subscribe', value: options, expected });
+  }
   const { subscriptions } = options;
-  if (!Array.isArray(subscriptions)) {
+  if (!Array.isArray(subscriptions) || !subscriptions.every(isObject)) {
     throw new InvalidOptionError({
       option: 'subscriptions',
       value: subscriptions,
@@ -40,4 +44,8 @@ function withDefaults(subscription: TopicSubscription): SubscriptionSpec {
     pullThresholdForQueue: subscription.pullThresholdForQueue ?? 1000,
     pullThresholdSizeForQueueBytes: subscription.pullThresholdSizeForQueueBytes ?? 100 * MIB,
   };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }

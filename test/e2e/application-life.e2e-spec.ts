@@ -388,6 +388,13 @@ describe('an app that does not start', () => {
     await (await startApp({ options })).close();
   });
 
+  it.each([null, 'x', []])('for %p in place of options says so', (options) => {
+    const forRoot = (): unknown => RocketModule.forRoot(options as never);
+    expect(forRoot).toThrow(/^Option options of RocketModule\.forRoot is .*, but must be an object\./);
+    const forRootAsync = (): unknown => RocketModule.forRootAsync(options as never);
+    expect(forRootAsync).toThrow(/^Option options of RocketModule\.forRootAsync is .*, but must be an object\./);
+  });
+
   it('for a module that is imported without forRoot says what to write', async () => {
     const starting = Test.createTestingModule({ imports: [RocketModule] }).compile();
     await expect(starting).rejects.toThrow('Option imports is "RocketModule", but must be RocketModule.forRoot().');

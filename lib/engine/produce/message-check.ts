@@ -28,6 +28,7 @@ export interface MessageLimits {
  * @throws NameIllegalError, MessageIllegalError, MessageTooLargeError
  */
 export function checkMessage(message: Message, limits: MessageLimits): void {
+  if (!isObject(message)) refuse('the message', message, 'it must be an object with a topic and a body');
   checkSendableTopic(message.topic);
   checkBody(message.body, limits.maxBodyBytes);
   checkDelayLevel(message.delayLevel, limits.maxDelayLevel);
@@ -48,7 +49,8 @@ export function checkMessage(message: Message, limits: MessageLimits): void {
  * @throws NameIllegalError, MessageIllegalError, MessageTooLargeError
  */
 export function checkBatch(messages: readonly Message[], limits: MessageLimits): void {
-  const [first] = messages;
+  if (!Array.isArray(messages)) refuse('the batch', messages, 'it must be an array of messages');
+  const [first] = messages as readonly Message[];
   if (first === undefined) refuse('the batch', messages, 'it must hold at least one message');
   let sizeBytes = 0;
   for (const message of messages) {
@@ -75,6 +77,10 @@ export function checkPropertiesSize(propertiesText: string): void {
   const sizeBytes = Buffer.byteLength(propertiesText);
   if (sizeBytes <= MAX_PROPERTIES_BYTES) return;
   throw new MessageTooLargeError({ field: 'properties', sizeBytes, limitBytes: MAX_PROPERTIES_BYTES });
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Whether it is an array of bytes; one of 16-bit numbers has an element for two of them. Not by instanceof: a Uint8Array of another realm is one as well. */

@@ -58,13 +58,13 @@ export class MessageProducer {
   }
 
   send(message: Message, options: SendOptions | undefined): Promise<SendResult> {
-    return this.#start(message.topic, options, this.#submitOne, message);
+    return this.#start(topicOf(message), options, this.#submitOne, message);
   }
 
   request(message: Message, options: SendOptions | undefined): Promise<Reply> {
     const timeoutMs = options?.timeoutMs ?? DEFAULT_SEND_TIMEOUT_MS;
-    return this.#parts.requests.ask(message.topic, timeoutMs, (properties) =>
-      this.#start(message.topic, options, (pending) => {
+    return this.#parts.requests.ask(topicOf(message), timeoutMs, (properties) =>
+      this.#start(topicOf(message), options, (pending) => {
         checkMessage(message, this.#parts.limits);
         refuseDelay(message, 'whoever asks waits for the answer, so a request can not be delayed');
         // The request's own properties are RocketMQ's, so they come in behind the check of the application's.
@@ -78,14 +78,14 @@ export class MessageProducer {
   }
 
   sendBatch(messages: readonly Message[], options: SendOptions | undefined): Promise<SendResult> {
-    return this.#start(messages[0]?.topic ?? '', options, (pending) => {
+    return this.#start(topicOf((messages as typeof messages | null | undefined)?.[0]), options, (pending) => {
       checkBatch(messages, this.#parts.limits);
       this.#withTopic(messages[0]!.topic, pending, (topic) => this.#submitBatch(messages, topic, pending, options));
     });
   }
 
   sendHalf(message: Message, producerGroup: string, options: SendOptions | undefined): Promise<HalfSendResult> {
-    const sent = this.#start(message.topic, options, (pending) => {
+    const sent = this.#start(topicOf(message), options, (pending) => {
       checkMessage(message, this.#parts.limits);
       // RocketMQ drops the delay without a word.
       refuseDelay(message, 'a transaction message can not be delayed');
@@ -251,4 +251,9 @@ export class MessageProducer {
 function checkTimeout(timeoutMs: unknown): void {
   if (typeof timeoutMs === 'number' && timeoutMs > 0 && Number.isFinite(timeoutMs)) return;
   throw new InvalidOptionError({ option: 'timeoutMs', value: timeoutMs, expected: 'a number of milliseconds above 0' });
+}
+
+/** What is no message has none, and is refused in its turn. */
+function topicOf(message: Message | null | undefined): string {
+  return message?.topic ?? '';
 }

@@ -24,6 +24,8 @@ export function selectedQueueId(
     queue.queueId === answer?.queueId && queue.topic === answer.topic && queue.brokerName === answer.brokerName;
   const chosen = queues.find(isChosen);
   if (chosen !== undefined) return chosen.queueId;
+  // Refused here, so nobody else would see it fail, and the process would end.
+  if ((answer as unknown) instanceof Promise) void Promise.resolve(answer).catch(() => undefined);
   throw new MessageIllegalError({
     field: 'the answer of the queue selector',
     value: answer,

@@ -1,6 +1,12 @@
 import { MessageIllegalError, NoPermissionError, TopicNotExistError } from '../../errors/index.js';
 import { javaStringHash, PERM_WRITE } from '../store/index.js';
-import type { MaybePromise, Random, TopicConfig, TopicTable } from '../types/index.js';
+import {
+  DEAD_LETTER_TOPIC_PREFIX,
+  type MaybePromise,
+  type Random,
+  type TopicConfig,
+  type TopicTable,
+} from '../types/index.js';
 
 export interface TopicRouteOptions {
   readonly autoCreateTopics: boolean;
@@ -27,7 +33,9 @@ export class TopicRoute {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     if (!this.#options.autoCreateTopics) throw new TopicNotExistError({ topic: name });
-    return this.#topics.ensure(name, this.#options.defaultTopicQueueNums);
+    // As the broker makes it: dead letters are looked for in one queue.
+    const isForDeadLetters = name.startsWith(DEAD_LETTER_TOPIC_PREFIX);
+    return this.#topics.ensure(name, isForDeadLetters ? 1 : this.#options.defaultTopicQueueNums);
   }
 
   /**

@@ -101,6 +101,11 @@ describe('the embedded broker', () => {
     expect(await poll()).toEqual(['c']);
   });
 
+  it.each([undefined, null, {}, { subscriptions: [null] }])('refuses to subscribe with %p', async (options) => {
+    const refused = broker.subscribe(options as never);
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  });
+
   it('answers a request by its listener', async () => {
     await broker.subscribe({
       group: 'answerer',

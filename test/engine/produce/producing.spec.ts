@@ -102,6 +102,11 @@ describe('producing', () => {
     expect(store.topics.get('t')).toMatchObject({ readQueueNums: 4, writeQueueNums: 4, perm: 6 });
   });
 
+  it('makes one queue for dead letters that are sent by hand, in which they are looked for', async () => {
+    for (let count = 0; count < 5; count++) await send({ topic: '%DLQ%shop' });
+    expect(await all('%DLQ%shop')).toHaveLength(5);
+  });
+
   it('sends all messages of one key to one queue, by the hash that RocketMQ uses', async () => {
     // Java's hashes: 2598919, 2567159, and −2147483648, whose absolute value is negative in Java.
     for (const [shardingKey, queueId] of [
@@ -361,6 +366,15 @@ describe('producing', () => {
     ])('%s', async (_what, message, code) => {
       await send({});
       expect(await refused(message)).toMatchObject({ code });
+    });
+
+    it.each([undefined, null, 'text', 7])('%p in place of a message, or of a batch', async (what) => {
+      const code = 'MESSAGE_ILLEGAL';
+      await expect(producer.send(what as unknown as Message, undefined)).rejects.toMatchObject({ code });
+      await expect(producer.request(what as unknown as Message, undefined)).rejects.toMatchObject({ code });
+      await expect(producer.sendHalf(what as unknown as Message, 'p', undefined)).rejects.toMatchObject({ code });
+      await expect(producer.sendBatch(what as unknown as Message[], undefined)).rejects.toMatchObject({ code });
+      await expect(producer.sendBatch([what as unknown as Message], undefined)).rejects.toMatchObject({ code });
     });
 
     it.each([0, -1, Number.NaN, Infinity])('a timeout of %s', async (timeoutMs) => {
