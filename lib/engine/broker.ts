@@ -15,7 +15,7 @@ import {
   SystemRandom,
 } from './io/index.js';
 import { EngineMonitor, lookAt, readMetrics, type BrokerParts } from './observe/index.js';
-import { BodyCompressor, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
+import { BodyCompressor, FailurePacer, MessageProducer, RequestTable, TopicRoute, UniqueIds } from './produce/index.js';
 import { PullService } from './pull/index.js';
 import {
   asUnusable,
@@ -92,6 +92,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
   readonly #fileSystem: FileSystem;
   readonly #activity: ActivityCount;
   readonly #monitor: EngineMonitor;
+  readonly #failures: FailurePacer;
   #state: 'not started' | 'starting' | 'running' | 'closing' | 'closed' = 'not started';
   #running: RunningBroker | undefined;
   #starting: Promise<void> | undefined;
@@ -107,6 +108,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
     this.#fileSystem = environment.fileSystem ?? (type === 'memory' ? new MemoryFileSystem() : new NodeFileSystem());
     this.#activity = new ActivityCount(this.#clock);
     this.#monitor = new EngineMonitor(this.#logger);
+    this.#failures = new FailurePacer(this.#clock);
   }
 
   /**
@@ -319,6 +321,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
       route,
       ids,
       requests,
+      failures: this.#failures,
       limits: { maxBodyBytes: options.maxMessageSizeBytes, maxDelayLevel: options.delayLevels.maxLevel },
       compressor: new BodyCompressor(options.compressMsgBodyOverBytes, this.#activity),
       brokerName: options.brokerName,
@@ -419,7 +422,7 @@ export class EmbeddedBroker implements MessageEngine, AsyncDisposable {
   }
 
   #refuse(operation: string): Promise<never> {
-    return Promise.reject(this.#closedError(operation));
+    return this.#failures.refuse(this.#closedError(operation));
   }
 
   #closedError(operation: string): StoreClosedError {

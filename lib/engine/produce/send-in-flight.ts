@@ -1,5 +1,6 @@
 import { SendTimeoutError } from '../../errors/index.js';
 import type { AppendedRecord, AppendWaiter, Clock, MessageTypeName, SendObserver, SendResult } from '../types/index.js';
+import type { FailurePacer } from './failure-pacer.js';
 import type { DeadlineLane, PendingSend } from './send-deadlines.js';
 
 /** What every answer says of the broker. */
@@ -12,6 +13,7 @@ export interface BrokerIdentity {
 /** What a send needs beside its message. */
 export interface SendEnvironment extends BrokerIdentity {
   readonly clock: Clock;
+  readonly failures: FailurePacer;
   /** Undefined: nobody is told how sends go. */
   readonly observer?: SendObserver | undefined;
 }
@@ -64,7 +66,7 @@ export class SendInFlight implements AppendWaiter, PendingSend {
   onFailed(error: unknown): void {
     if (!this.#end()) return;
     this.#broker.observer?.sendFailed(this.#topic, error, this.#broker.clock.monotonicMs() - this.#startedMs);
-    this.#reject(error);
+    this.#broker.failures.tell(() => this.#reject(error));
   }
 
   expire(): void {

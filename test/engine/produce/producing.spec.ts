@@ -6,6 +6,7 @@ import { checkDeliverTime, recallHandleOf, toTimer } from '../../../lib/engine/d
 import { ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
 import {
   BodyCompressor,
+  FailurePacer,
   MessageProducer,
   RequestTable,
   TopicRoute,
@@ -33,6 +34,7 @@ describe('producing', () => {
   let clock: ManualClock;
   let producer: MessageProducer;
   let requests: RequestTable;
+  let refusal: Error | undefined;
 
   const build = (options: { autoCreateTopics?: boolean } = {}): MessageProducer => {
     const random = new SeededRandom(1);
@@ -54,7 +56,8 @@ describe('producing', () => {
         recallHandle: (draft) => recallHandleOf(draft, 'broker-a'),
       },
       prepare: () => Promise.reject(new Error('no transactions here')),
-      refusal: () => undefined,
+      refusal: () => refusal,
+      failures: new FailurePacer(clock),
       abandon: () => undefined,
     });
   };
@@ -67,6 +70,7 @@ describe('producing', () => {
 
   beforeEach(async () => {
     clock = new ManualClock();
+    refusal = undefined;
     store = await openTestStore({
       path: '/store',
       clock,
@@ -154,6 +158,21 @@ describe('producing', () => {
       expect(ended).toEqual([1000, 1500, 3500, 4000]);
     },
   );
+
+  it('lets others have their turns while somebody whose sends are refused tries again without waiting', async () => {
+    refusal = new Error('no room');
+    setImmediate(() => {
+      refusal = undefined;
+    });
+    let attempts = 0;
+    for (let sent = false; !sent && attempts < 10_000; attempts++) {
+      sent = await send({}).then(
+        () => true,
+        () => false,
+      );
+    }
+    expect(attempts).toBeLessThan(1000);
+  });
 
   it('gives up each send when its own time is over', async () => {
     await send({});
