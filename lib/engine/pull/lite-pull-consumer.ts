@@ -8,7 +8,7 @@ import {
 import { messageOf, stackOf } from '../../errors/thrown.js';
 import type { MessageExt, MessageQueue, MessageSelector, TimerHandle } from '../types/index.js';
 import { Assignment } from './assignment.js';
-import { whileBusy } from './busy.js';
+import { nextTurn, whileBusy } from './busy.js';
 import { checkIsQueue, checkIsQueueList, knownQueue, presentQueuesOf, queuesOf } from './known-queues.js';
 import type { OffsetBook } from './offset-book.js';
 import { Poller, REFRESH_INTERVAL_MS } from './poller.js';
@@ -138,9 +138,15 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
   }
 
   async poll(options: PollOptions = {}): Promise<readonly MessageExt[]> {
-    this.#checkOpen('poll');
-    const { maxCount, timeoutMs } = resolvePoll(options, this.#options.pullBatchSize);
-    return this.#poll(maxCount, timeoutMs);
+    try {
+      this.#checkOpen('poll');
+      const { maxCount, timeoutMs } = resolvePoll(options, this.#options.pullBatchSize);
+      return await this.#poll(maxCount, timeoutMs);
+    } catch (error) {
+      // Many loops poll again whatever has happened, until their app is told to end. It would never get the turn to tell them.
+      await nextTurn(this.#room.clock);
+      throw error;
+    }
   }
 
   async commit(): Promise<void> {

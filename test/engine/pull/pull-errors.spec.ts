@@ -235,6 +235,15 @@ describe('a closed pull consumer', () => {
     expect(harness.pull.members('readers')).toEqual([]);
   });
 
+  it('lets others have their turns while somebody polls it again without waiting', async () => {
+    const consumer = await harness.subscribed();
+    await consumer.close();
+    const ending = new AbortController();
+    setImmediate(() => ending.abort());
+    for (let polls = 0; !ending.signal.aborted && polls < 1000; polls++) await consumer.poll().catch(() => undefined);
+    expect(ending.signal.aborted).toBe(true);
+  });
+
   it('leaves nothing behind when it was subscribing', async () => {
     await harness.send('log', 0, ['m']);
     const consumer = await harness.create();
