@@ -172,10 +172,21 @@ export class ConsumeQueue implements QueueNumbers, BlockHolder {
   async trim(minPhysicalOffset: number): Promise<void> {
     const [first] = await this.entries(this.#minIndex, 1);
     // Most queues have nothing to let go of, and need no search.
-    if (first !== undefined && !isAt(first, minPhysicalOffset)) {
-      this.#minIndex = await this.search(async (entry) => isAt(entry, minPhysicalOffset));
+    if (first !== undefined && (isFiller(first) || !isAt(first, minPhysicalOffset))) {
+      this.#minIndex = await this.#firstMessage(await this.search(async (entry) => isAt(entry, minPhysicalOffset)));
     }
     await this.#files.removeBefore(Math.min(this.#minIndex, this.#ring.writtenIndex - 1) * QUEUE_ENTRY_BYTES);
+  }
+
+  /** The first message from `index` on. Fillers before it stand for messages that went with the log before it, too, when a crash had taken their entries. */
+  async #firstMessage(index: number): Promise<number> {
+    for (let at = index; at < this.maxIndex;) {
+      const entries = await this.entries(at, READ_ENTRIES);
+      const message = entries.find((entry) => !isFiller(entry));
+      if (message !== undefined || entries.length === 0) return message?.queueOffset ?? at;
+      at += entries.length;
+    }
+    return this.maxIndex;
   }
 
   /** Removes all files, and the directory, and gives its memory back. The caller forgets the queue then. */
@@ -262,8 +273,12 @@ export class ConsumeQueue implements QueueNumbers, BlockHolder {
 
 /** True for an entry whose record lies at or behind `physicalOffset`; never for the fillers before a queue's first message. */
 function isAt(entry: QueueEntry, physicalOffset: number): boolean {
-  const isLeadingFiller = entry.sizeBytes === FILLER_ENTRY_SIZE && entry.physicalOffset === 0;
+  const isLeadingFiller = isFiller(entry) && entry.physicalOffset === 0;
   return !isLeadingFiller && entry.physicalOffset >= physicalOffset;
+}
+
+function isFiller({ sizeBytes }: QueueEntry): boolean {
+  return sizeBytes === FILLER_ENTRY_SIZE;
 }
 
 /** The entries from `index` up to `end`, as far as the source has them. */

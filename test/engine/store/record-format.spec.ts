@@ -149,6 +149,23 @@ describe('the record of the commit log', () => {
     }
   });
 
+  it('is refused when the sector of its beginning is older than the next one, and lacks the store time', () => {
+    const good = encode(draft());
+    for (let kept = 48; kept <= 57; kept++) {
+      for (let next = 64; next <= 76; next++) {
+        const torn = Buffer.from(good).fill(0, kept, next);
+        expect([kept, next, checkRecord(torn, 0, torn.length, 4096, torn.length).kind]).toEqual([
+          kept,
+          next,
+          'invalid',
+        ]);
+      }
+    }
+    // A clock that begins at 0 gives its first records that time.
+    const early = encode(draft({ bornTimestampMs: 0 })).fill(0, 56, 64);
+    expect(checkRecord(early, 0, early.length, 4096, early.length).kind).toBe('record');
+  });
+
   it('is refused when its end reads as zero, from any byte on', () => {
     const good = encode(draft());
     for (let kept = 8; kept < good.length; kept++) {
