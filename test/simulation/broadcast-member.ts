@@ -70,6 +70,7 @@ export class BroadcastMember {
     const id = idOf(message.body);
     const place = `${message.topic}:${message.queueId}@${message.queueOffset}`;
     world.counts.deliveries += 1;
+    world.sawVisible(message);
     world.log(`  member ${this.#number} of ${PLAN.group} gets ${id} (${place})`);
     world.violated(...world.model.faultsOfDelivery(PLAN, message, world.clock.now()));
     if (message.reconsumeTimes > 0) world.violated(`${PLAN.group} got a retry of ${id}`);

@@ -164,6 +164,7 @@ export class BrokerLife {
       const world = this.#world;
       const id = idOf(message.body);
       world.counts.deliveries += 1;
+      world.sawVisible(message);
       world.log(
         `  ${plan.group} gets ${id} (${message.queueId}@${message.queueOffset}, attempt ${message.reconsumeTimes})`,
       );

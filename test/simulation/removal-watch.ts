@@ -64,7 +64,9 @@ export class RemovalWatch {
     }
     world.counts.expiredFiles += 1;
     const isLetGo = isForced || ageMs >= this.#plan.reservedMs * MOST_HELD_TIMES;
-    const copiesOf = (id: string): StoredRecord[] => left.filter(({ body }) => idOf(body) === id);
+    // What was just being written may be taken back, if its group fails on the full disk.
+    const copiesOf = (id: string): StoredRecord[] =>
+      left.filter(({ body, commitLogOffset }) => commitLogOffset <= world.visibleUpTo && idOf(body) === id);
     for (const record of leaving) this.#goes(record, copiesOf(idOf(record.body)), isLetGo);
   }
 

@@ -1,6 +1,6 @@
 import type { BrokerOptions } from '../../lib/engine/broker-options.js';
 import { FaultyFileSystem, ManualClock, SeededRandom } from '../../lib/engine/io/index.js';
-import type { Random } from '../../lib/engine/types/index.js';
+import type { MessageExt, Random } from '../../lib/engine/types/index.js';
 import { Model } from './model.js';
 import { chooseRetention, withLongRetention, withRetention, type RetentionPlan } from './retention-plan.js';
 
@@ -48,6 +48,8 @@ export class World {
   readonly retention: RetentionPlan | undefined;
   /** A machine stopped under ASYNC_FLUSH. */
   hadLossyPowerCut = false;
+  /** Place in the log of the last record that a handler has seen: what lies before it is not taken back any more. */
+  visibleUpTo = -1;
   readonly counts: Counts = {
     steps: 0,
     sends: 0,
@@ -91,6 +93,11 @@ export class World {
 
   log(line: string): void {
     this.#log(line);
+  }
+
+  /** A handler has been given a message. */
+  sawVisible({ commitLogOffset }: MessageExt): void {
+    this.visibleUpTo = Math.max(this.visibleUpTo, commitLogOffset);
   }
 
   /** Notes what must not be; the simulation ends at its next step. */
