@@ -1,4 +1,5 @@
-import type { SendResult } from '../../lib/engine/types/index.js';
+import type { MessageExt, SendResult } from '../../lib/engine/types/index.js';
+import { GROUPS } from './consumer-plan.js';
 import { Model } from './model.js';
 import type { SentMessage } from './sent-message.js';
 
@@ -41,5 +42,34 @@ describe('a copy of the model', () => {
     expect(then.get(message.id)).toEqual(message);
     expect(then.owed()).toEqual(model.owed());
     expect(then.owed()).not.toEqual([]);
+  });
+});
+
+describe('the order of deliveries', () => {
+  const plan = GROUPS.find(({ group }) => group === GROUP)!;
+  const suspect = (): { model: Model; earlier: SentMessage } => {
+    const model = new Model();
+    const [earlier, later] = [send(model), send(model)];
+    const messageQueue = { topic: 'orders', brokerName: 'broker', queueId: 0 };
+    for (const [queueOffset, message] of [earlier, later].entries()) {
+      model.acknowledged(message, { msgId: `A${queueOffset}`, messageQueue, queueOffset } as SendResult);
+    }
+    const delivered = { topic: 'orders', queueId: 0, queueOffset: 1, msgId: 'A1', body: later.body, properties: {} };
+    expect(model.faultsOfDelivery(plan, delivered as unknown as MessageExt, 0)).toEqual([]);
+    return { model, earlier };
+  };
+
+  it('is broken by one that comes before an earlier message is done', () => {
+    const { model } = suspect();
+    expect(model.faultsOfOrder(false)).toEqual([]);
+    const found = Array.from({ length: 20 }, () => model.faultsOfOrder(false)).flat();
+    expect(found).toEqual(['group in-order got m1 (queue 0, offset 1) before m0 at offset 0 was done']);
+    expect(suspect().model.faultsOfOrder(true)).toHaveLength(1);
+  });
+
+  it('is not broken by one that was just going with its file', () => {
+    const { model, earlier } = suspect();
+    earlier.isGone = true;
+    expect(model.faultsOfOrder(true)).toEqual([]);
   });
 });

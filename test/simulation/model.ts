@@ -24,12 +24,16 @@ interface DeliveryRecord {
   mustComeAfter: number;
 }
 
+/** More than the removal of a log file takes on a slow disk. */
+const STEPS_OF_A_REMOVAL = 10;
+
 /** What a broker owes its users, in plain maps: what was sent, what was promised, what was handled. */
 export class Model {
   readonly #messages = new Map<string, SentMessage>();
   /** Acknowledged normal messages by their place. */
   readonly #places = new Map<string, SentMessage>();
   readonly #deliveries = new Map<string, Map<string, DeliveryRecord>>();
+  #suspicions: { readonly fault: string; readonly earlier: SentMessage; stepsLeft: number }[] = [];
   /** Moves of groups to other offsets that are under way. */
   readonly groupMoves = new Set<{ onSent(sent: SentMessage): void }>();
   /** Nothing went wrong so far: no crash, no restart, no error of the disk. Then there are no repeats. */
@@ -179,8 +183,25 @@ export class Model {
     if (!isFor(plan, sent)) faults.push(`${what}, which its selector leaves out`);
     if (message.topic !== sent.topic) faults.push(`${what} as of topic ${message.topic}, not ${sent.topic}`);
     if (nowMs < sent.dueMs) faults.push(`${what} ${sent.dueMs - nowMs} ms early`);
-    if (plan.mode === 'ORDERLY') faults.push(...this.#earlierNotDone(plan, sent, message).map((e) => `${what} ${e}`));
+    if (plan.mode === 'ORDERLY') this.#suspectOrder(what, plan, sent, message);
     return faults;
+  }
+
+  /**
+   * Deliveries before an earlier message of their queue was done. Some steps later: a log file counts as gone for readers when its removal begins, and what was in it is noted when the file
+   * itself goes.
+   *
+   * @param isLast nothing is going any more
+   */
+  faultsOfOrder(isLast: boolean): string[] {
+    const due = this.#suspicions.filter((suspicion) => suspicion.stepsLeft-- <= 0 || isLast);
+    this.#suspicions = this.#suspicions.filter((suspicion) => !due.includes(suspicion));
+    return due.filter(({ earlier }) => !earlier.isGone).map(({ fault }) => fault);
+  }
+
+  /** The process that may have been removing a file is dead, and nobody will ever know. */
+  forgetSuspicions(): void {
+    this.#suspicions = [];
   }
 
   /** Differences between a message as it was sent and as it is. */
@@ -226,8 +247,7 @@ export class Model {
       .map(([id]) => id);
   }
 
-  #earlierNotDone(plan: GroupPlan, sent: SentMessage, message: MessageExt): string[] {
-    const found: string[] = [];
+  #suspectOrder(what: string, plan: GroupPlan, sent: SentMessage, message: MessageExt): void {
     for (const other of this.#messages.values()) {
       const isEarlier =
         other.kind === 'normal' &&
@@ -239,10 +259,10 @@ export class Model {
         other.queueOffset !== undefined &&
         other.queueOffset < message.queueOffset;
       if (isEarlier && !this.isDone(plan.group, other.id) && !this.isSkipped(plan.group, other.id)) {
-        found.push(`before ${other.id} at offset ${other.queueOffset} was done`);
+        const fault = `${what} before ${other.id} at offset ${other.queueOffset} was done`;
+        this.#suspicions.push({ fault, earlier: other, stepsLeft: STEPS_OF_A_REMOVAL });
       }
     }
-    return found;
   }
 }
 

@@ -64,6 +64,7 @@ export class Simulation {
     world.log(`options ${JSON.stringify(world.brokerOptions)}`);
     for (let step = 0; step < this.#options.steps; step++) {
       world.counts.steps += 1;
+      world.violated(...world.model.faultsOfOrder(false));
       await this.#step(step);
       await world.turns(world.choices.nextInt(8));
       world.assertNoViolation();
@@ -221,6 +222,7 @@ export class Simulation {
     const kind = world.oneOf(['power', 'process'] as const);
     world.log(`  ${kind} crash; unsynced: ${world.disk.unsyncedPaths().join(' ') || 'nothing'}`);
     world.model.isUndisturbed = false;
+    world.model.forgetSuspicions();
     world.counts.crashes += 1;
     life.kill();
     world.disk.crash(kind);
@@ -389,6 +391,7 @@ export class Simulation {
   async #end(life: BrokerLife): Promise<void> {
     const world = this.#world;
     this.#checkRepeats();
+    world.violated(...world.model.faultsOfOrder(true));
     life.close();
     for (let round = 0; round < 20 && life.isAlive; round++) await this.#pass(500);
     if (life.isAlive) world.violated('the broker can not be closed');
