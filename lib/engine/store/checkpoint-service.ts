@@ -96,6 +96,8 @@ export class CheckpointService {
           // The disk may be full, and this work make room. Without a checkpoint an opening reads more of the log.
           this.#environment.logger.warn(`The checkpoint could not be written, it is tried again: ${String(error)}`);
         });
+        // A log that has failed meanwhile gets no checkpoint any more, and what its queues have in memory alone does not get to the disk.
+        this.#log?.assertWritable();
       }
       await work();
     });

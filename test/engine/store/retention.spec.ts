@@ -230,6 +230,28 @@ describe('retention', () => {
     expect(store.messages.queueRange('test-topic', 1).maxOffset).toBe(20);
   });
 
+  it('lets no number be forgotten when the log fails after a file was chosen to go', async () => {
+    const files = new HookedFileSystem(clock);
+    await open({ path: '/store', fileSystem: files, fileReservedTimeHours: 1, checkpointIntervalMs: 100 * HOUR_MS });
+    await append(0, 10, { queueId: 1 });
+    await append(10, 60);
+    await pass(2);
+    store.retention.hold('anything', async () => {
+      files.hook = (operation, path) => {
+        if (path.includes('/commitlog/') && operation !== 'open') throw diskError('EIO');
+      };
+      await store.messages.append(testDraft('x')).catch(() => undefined);
+      files.hook = () => undefined;
+      return undefined;
+    });
+    await store.retention.clean();
+    expect(store.logStatus().hasFailed).toBe(true);
+    files.crash('process');
+    opened = [];
+    await open({ path: '/store', fileSystem: files });
+    expect(store.messages.queueRange('test-topic', 1).maxOffset).toBe(10);
+  });
+
   it('takes nothing before what may have taken its place is on disk, under ASYNC_FLUSH, too', async () => {
     const files = new HookedFileSystem(clock);
     await open({ path: '/store', fileSystem: files, fileReservedTimeHours: 1, flushDiskType: 'ASYNC_FLUSH' });
