@@ -60,7 +60,9 @@ export class RemovalWatch {
     disk.crash('power', 0);
     const left: StoredRecord[] = [];
     for (const other of await namesOf(disk, directory)) {
-      if (other !== name) left.push(...recordsOf(await disk.readFile(`${directory}/${other}`), Number(other)));
+      // One that went before, whose removal a power cut could still take back, is none that is left.
+      if (other !== name && names.includes(other))
+        left.push(...recordsOf(await disk.readFile(`${directory}/${other}`), Number(other)));
     }
     world.counts.expiredFiles += 1;
     const isLetGo = isForced || ageMs >= this.#plan.reservedMs * MOST_HELD_TIMES;

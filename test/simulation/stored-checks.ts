@@ -68,7 +68,7 @@ function faultsOfQueue(model: Model, { topic, queueId, records }: ViewedQueue): 
  * was not stored before it was sent.
  */
 function isTornInTheHead({ storeTimestamp, bornTimestamp }: StoredRecord): boolean {
-  return storeTimestamp < bornTimestamp;
+  return storeTimestamp < bornTimestamp || storeTimestamp === 0;
 }
 
 /** An acknowledged message is where it was said to be. */
