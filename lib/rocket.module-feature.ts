@@ -1,7 +1,6 @@
 import { Module, type DynamicModule, type InjectionToken, type Provider } from '@nestjs/common';
-import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 import { storeNameRule } from './rocket.names.js';
-import { anObject, checkOptions, type OptionRules } from './rocket.option-rules.js';
+import { checkOptions, optionRefusal, requireOptions, type OptionRules } from './rocket.option-rules.js';
 import { PRODUCER_OPTION, type ProducerOptions } from './rocket.options.js';
 import { DEFAULT_STORE, ROCKET_FEATURE_NAME, getRocketStoreToken, getRocketTemplateToken } from './rocket.tokens.js';
 import { RocketTemplates, type RocketTemplate } from './template/index.js';
@@ -32,13 +31,8 @@ class RocketFeatureModule {}
 /** @throws InvalidOptionError, UnknownOptionError */
 export function featureModule(options: RocketFeatureOptions): DynamicModule {
   const owner = 'RocketModule.forFeature';
-  const refusal = {
-    invalid: (option: string, value: unknown, expected: string) => new InvalidOptionError({ option, value, expected }),
-    unknown: (option: string, nearest: string | undefined, known: readonly string[]) =>
-      new UnknownOptionError({ owner, option, nearest, known }),
-  };
-  if (!anObject.accepts(options)) throw refusal.invalid(`options of ${owner}`, options, anObject.expected);
-  checkOptions(options, RULES, refusal, ['name']);
+  requireOptions(owner, options);
+  checkOptions(options, RULES, optionRefusal(owner), ['name']);
   const { name, store = DEFAULT_STORE, producer = {} } = options;
   const templates: InjectionToken =
     store === DEFAULT_STORE ? RocketTemplates : getRocketStoreToken(RocketTemplates, store);

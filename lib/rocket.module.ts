@@ -20,7 +20,7 @@ import {
   type RocketModuleExtras,
 } from './rocket.module-definition.js';
 import { storeNameRule } from './rocket.names.js';
-import { anObject } from './rocket.option-rules.js';
+import { requireOptions } from './rocket.option-rules.js';
 import type { RocketModuleOptions } from './rocket.options.js';
 import { rocketProviders } from './rocket.providers.js';
 import {
@@ -90,12 +90,6 @@ export class RocketModule extends ConfigurableModuleClass {
   static forFeature(options: RocketFeatureOptions): DynamicModule {
     return featureModule(options);
   }
-}
-
-/** @throws InvalidOptionError */
-function requireOptions(owner: string, options: unknown): void {
-  if (anObject.accepts(options)) return;
-  throw new InvalidOptionError({ option: `options of ${owner}`, value: options, expected: anObject.expected });
 }
 
 /** What users inject, and nothing of the module does. */

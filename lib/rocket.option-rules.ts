@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { InvalidOptionError, UnknownOptionError } from './errors/index.js';
 
 /** What one option may be. */
 export interface OptionRule {
@@ -13,6 +14,20 @@ export type OptionRules<Options extends object> = { readonly [Name in keyof Opti
 export interface OptionRefusal {
   unknown(option: string, nearest: string | undefined, known: readonly string[]): Error;
   invalid(option: string, value: unknown, expected: string): Error;
+}
+
+/** What most owners say: the errors of options. */
+export function optionRefusal(owner: string): OptionRefusal {
+  return {
+    unknown: (option, nearest, known) => new UnknownOptionError({ owner, option, nearest, known }),
+    invalid: (option, value, expected) => new InvalidOptionError({ option, value, expected }),
+  };
+}
+
+/** @throws InvalidOptionError they are no object */
+export function requireOptions(owner: string, options: unknown): void {
+  if (anObject.accepts(options)) return;
+  throw new InvalidOptionError({ option: `options of ${owner}`, value: options, expected: anObject.expected });
 }
 
 /** A whole number from `min` to `max`. */

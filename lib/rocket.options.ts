@@ -24,6 +24,7 @@ import {
   type OptionRefusal,
   type OptionRule,
   type OptionRules,
+  requireOptions,
 } from './rocket.option-rules.js';
 import { TEMPLATE_PULL_RULES, type TemplatePullOptions } from './rocket.pull-options.js';
 
@@ -223,9 +224,7 @@ export function resolveProducerOptions(
 
 /** @throws InvalidOptionError, UnknownOptionError */
 export function resolveRocketOptions(given: RocketModuleOptions): ResolvedRocketOptions {
-  if (!anObject.accepts(given)) {
-    throw new InvalidOptionError({ option: 'options of RocketModule', value: given, expected: 'an object' });
-  }
+  requireOptions('RocketModule', given);
   const { own, ofBroker } = split(given);
   checkOptions(own, OWN_RULES, refusal(''));
   const { producer = {}, consumer = {}, pullConsumer, converter, engine, instrumentation, environment } = own;

@@ -5,21 +5,22 @@ import type { FileSystem } from '../engine/types/index.js';
 
 /** True when the file is there and can be read. */
 export async function isJson(fileSystem: FileSystem, path: string): Promise<boolean> {
+  return (await readJson(fileSystem, path)) !== undefined;
+}
+
+/** Undefined when the file is not there or can not be read. */
+async function readJson(fileSystem: FileSystem, path: string): Promise<unknown> {
   try {
     const text = await fileSystem.readFile(path);
-    if (text !== undefined) parseLenientJson(text.toString('utf8'));
-    return text !== undefined;
+    return text === undefined ? undefined : parseLenientJson(text.toString('utf8'));
   } catch {
-    return false;
+    return undefined;
   }
 }
 
 async function contentOf(fileSystem: FileSystem, path: string): Promise<unknown> {
-  for (const candidate of [path, `${path}.bak`]) {
-    if (await isJson(fileSystem, candidate))
-      return parseLenientJson((await fileSystem.readFile(candidate))!.toString('utf8'));
-  }
-  return undefined;
+  const content = await readJson(fileSystem, path);
+  return content === undefined ? readJson(fileSystem, `${path}.bak`) : content;
 }
 
 /** Names of the entries of a table. */

@@ -14,9 +14,7 @@ export async function keepBytes(
   directory: string,
   nowMs: number,
 ): Promise<void> {
-  await makeDurableDirectory(fileSystem, directory);
-  const copy = await fileSystem.open(`${directory}/${offsetFileName(from)}-${nowMs}.broken`, 'create');
-  try {
+  await keepCopy(fileSystem, directory, `${offsetFileName(from)}-${nowMs}.broken`, async (copy) => {
     const block = Buffer.allocUnsafeSlow(COPY_BYTES);
     for (let offset = from; offset < to;) {
       const fileRest = segments.startOf(offset) + segments.fileSizeBytes - offset;
@@ -26,11 +24,7 @@ export async function keepBytes(
       if (wanted.some((byte) => byte !== 0)) await copy.write(wanted, offset - from);
       offset += wanted.length;
     }
-    await copy.datasync();
-  } finally {
-    await copy.close();
-  }
-  await fileSystem.syncDirectory(directory);
+  });
 }
 
 /** Copies what a file has behind `from` to `broken/`, if there is something. */
@@ -43,14 +37,26 @@ export async function keepExcess(
 ): Promise<void> {
   const sizeBytes = await file.sizeBytes();
   if (sizeBytes <= from) return;
-  await makeDurableDirectory(fileSystem, directory);
-  const copy = await fileSystem.open(`${directory}/${copyName}`, 'create');
-  try {
+  await keepCopy(fileSystem, directory, copyName, async (copy) => {
     const block = Buffer.allocUnsafeSlow(COPY_BYTES);
     for (let offset = from; offset < sizeBytes; offset += block.length) {
       const readBytes = await file.read(block, offset);
       await copy.write(block.subarray(0, readBytes), offset - from);
     }
+  });
+}
+
+/** Makes a file in `broken/` that is on the disk, by its name too, when this resolves. */
+async function keepCopy(
+  fileSystem: FileSystem,
+  directory: string,
+  name: string,
+  fill: (copy: FileHandle) => Promise<void>,
+): Promise<void> {
+  await makeDurableDirectory(fileSystem, directory);
+  const copy = await fileSystem.open(`${directory}/${name}`, 'create');
+  try {
+    await fill(copy);
     await copy.datasync();
   } finally {
     await copy.close();

@@ -1,6 +1,5 @@
 import type { EngineMetrics } from '../engine/index.js';
-import { InvalidOptionError, UnknownOptionError } from '../errors/index.js';
-import { anObject, checkOptions, type OptionRules } from '../rocket.option-rules.js';
+import { anObject, checkOptions, optionRefusal, type OptionRules } from '../rocket.option-rules.js';
 
 /** When the broker counts as ill. */
 export interface RocketHealthLimits {
@@ -41,10 +40,7 @@ const RULES: OptionRules<RocketHealthLimits> = {
  * @throws InvalidOptionError, UnknownOptionError
  */
 export function checkHealthLimits(limits: RocketHealthLimits): void {
-  checkOptions(limits, RULES, {
-    invalid: (option, value, expected) => new InvalidOptionError({ option, value, expected }),
-    unknown: (option, nearest, known) => new UnknownOptionError({ owner: 'isHealthy', option, nearest, known }),
-  });
+  checkOptions(limits, RULES, optionRefusal('isHealthy'));
 }
 
 const DEFAULT_MAX_DISK_USED_RATIO = 0.95;

@@ -1,13 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { isPayloadType, type MessageConverter } from '../converter/index.js';
 import type { MessageEngine } from '../engine/index.js';
-import {
-  InvalidOptionError,
-  PullGroupMissingError,
-  UnknownOptionError,
-  UnsupportedByEngineError,
-} from '../errors/index.js';
-import { checkOptions } from '../rocket.option-rules.js';
+import { PullGroupMissingError, UnsupportedByEngineError } from '../errors/index.js';
+import { checkOptions, optionRefusal } from '../rocket.option-rules.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
 import { PULL_RULES } from '../rocket.pull-options.js';
 import { ROCKET_CONVERTER, ROCKET_ENGINE, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
@@ -89,14 +84,6 @@ function checkConsumerOptions(options: RocketPullConsumerOptions | undefined): R
   if (options === undefined || group === undefined || group === null || group === '')
     throw new PullGroupMissingError({ group });
   const payloadType = { expected: 'a class, or an array with one class in it', accepts: isPayloadType };
-  checkOptions(
-    options,
-    { ...PULL_RULES, payloadType },
-    {
-      invalid: (option, value, expected) => new InvalidOptionError({ option, value, expected }),
-      unknown: (option, nearest, known) =>
-        new UnknownOptionError({ owner: 'The options object of createPullConsumer', option, nearest, known }),
-    },
-  );
+  checkOptions(options, { ...PULL_RULES, payloadType }, optionRefusal('The options object of createPullConsumer'));
   return options;
 }

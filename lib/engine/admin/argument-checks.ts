@@ -1,4 +1,5 @@
-import { InvalidOptionError, TopicNotExistError, UnknownOptionError } from '../../errors/index.js';
+import { InvalidOptionError, TopicNotExistError } from '../../errors/index.js';
+import { refuseUnknown } from '../../errors/known-options.js';
 import { checkTopicName } from '../store/index.js';
 import type { ServiceContext, TopicConfig } from '../types/index.js';
 
@@ -52,8 +53,7 @@ export function checkKnown(owner: string, given: object, known: readonly string[
   if (typeof given !== 'object' || (given as object | null) === null) {
     throw new InvalidOptionError({ option: owner, value: given, expected: `an object with ${known.join(', ')}` });
   }
-  const option = Object.keys(given).find((name) => !known.includes(name));
-  if (option !== undefined) throw new UnknownOptionError({ owner, option, nearest: undefined, known });
+  refuseUnknown(owner, given, known);
 }
 
 /** @throws NameIllegalError, TopicNotExistError */

@@ -1,5 +1,6 @@
 import { formatProperties, parseProperties } from '../store/index.js';
 import {
+  DEAD_LETTER_QUEUES,
   deadLetterTopicOf,
   Property,
   retryTopicOf,
@@ -16,7 +17,6 @@ import { redraft } from '../store/index.js';
 
 /** The first retry of a message waits for this level, each further one for the next level (10 s, 30 s, 1 m, … 2 h). */
 const FIRST_RETRY_LEVEL = 3;
-const DEAD_LETTER_QUEUES = 1;
 
 /**
  * Gives failed messages a later delivery or makes them dead letters (RocketMQ: `AbstractSendMessageProcessor.consumerSendMsgBack`).

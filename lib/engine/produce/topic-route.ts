@@ -1,6 +1,7 @@
 import { MessageIllegalError, NoPermissionError, TopicNotExistError } from '../../errors/index.js';
 import { javaStringHash, PERM_WRITE } from '../store/index.js';
 import {
+  DEAD_LETTER_QUEUES,
   DEAD_LETTER_TOPIC_PREFIX,
   type MaybePromise,
   type Random,
@@ -33,9 +34,8 @@ export class TopicRoute {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     if (!this.#options.autoCreateTopics) throw new TopicNotExistError({ topic: name });
-    // As the broker makes it: dead letters are looked for in one queue.
     const isForDeadLetters = name.startsWith(DEAD_LETTER_TOPIC_PREFIX);
-    return this.#topics.ensure(name, isForDeadLetters ? 1 : this.#options.defaultTopicQueueNums);
+    return this.#topics.ensure(name, isForDeadLetters ? DEAD_LETTER_QUEUES : this.#options.defaultTopicQueueNums);
   }
 
   /**

@@ -1,4 +1,5 @@
-import { InvalidOptionError, PullGroupMissingError, UnknownOptionError } from '../../errors/index.js';
+import { InvalidOptionError, PullGroupMissingError } from '../../errors/index.js';
+import { refuseUnknown } from '../../errors/known-options.js';
 import type { PollOptions, PullConsumerOptions } from '../types/index.js';
 import type { StartRule } from './pull-room.js';
 
@@ -80,15 +81,7 @@ export function resolvePoll(options: PollOptions, pullBatchSize: number): Requir
       expected: 'an object, such as { timeoutMs }',
     });
   }
-  const option = Object.keys(options).find((name) => !POLL_OPTIONS.includes(name));
-  if (option !== undefined) {
-    throw new UnknownOptionError({
-      owner: 'The options object of poll',
-      option,
-      nearest: undefined,
-      known: POLL_OPTIONS,
-    });
-  }
+  refuseUnknown('The options object of poll', options, POLL_OPTIONS);
   return {
     maxCount: integer('maxCount of poll', options.maxCount ?? pullBatchSize, 1, MAX_POLL_COUNT),
     timeoutMs: integer('timeoutMs of poll', options.timeoutMs ?? DEFAULT_POLL_TIMEOUT_MS, 0),

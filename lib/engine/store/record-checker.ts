@@ -8,12 +8,15 @@ import {
   MAGIC_BLANK,
   MAGIC_V1,
   MAGIC_V2,
+  MAX_PROPERTIES_BYTES,
   MIN_RECORD_BYTES,
+  readInt64,
+  readStoreTimestampMs,
   RecordField,
 } from './record-format.js';
 
-/** Most that topic, properties and their lengths take. */
-const MAX_BEHIND_BODY_BYTES = 2 * (2 + 32_767);
+/** Most that topic, properties and their lengths take: both lengths have 16 bits at the most. */
+const MAX_BEHIND_BODY_BYTES = 2 * (2 + MAX_PROPERTIES_BYTES);
 
 /** What stands at a place of the log. */
 export type RecordCheck =
@@ -83,7 +86,7 @@ export function checkRecord(
   if (bodyCrc32At(bytes, view, bodyAt, bodyBytes) !== view.getInt32(at + RecordField.BODY_CRC)) {
     return invalid('body checksum does not match');
   }
-  if (lacksStoreTime(view, at)) return invalid('its head was not written whole: it has no store time');
+  if (lacksStoreTime(bytes, at)) return invalid('its head was not written whole: it has no store time');
   return { kind: 'record', sizeBytes };
 }
 
@@ -91,10 +94,8 @@ export function checkRecord(
  * No checksum covers the head, and a power cut in the middle of a write can leave the sector in which a record begins as it was when only that beginning had been written, beside the next
  * one with all the rest. A clock that stands at 0 itself is one of a test.
  */
-function lacksStoreTime(view: DataView, at: number): boolean {
-  const isIPv6 = (view.getInt32(at + RecordField.SYS_FLAG) & SysFlag.BORN_HOST_V6) !== 0;
-  const storeTimestampAt = at + RecordField.BORN_HOST + (isIPv6 ? IPV6_HOST_BYTES : IPV4_HOST_BYTES);
-  return getInt64(view, storeTimestampAt) === 0 && getInt64(view, at + RecordField.BORN_TIMESTAMP) !== 0;
+function lacksStoreTime(bytes: Buffer, at: number): boolean {
+  return readStoreTimestampMs(bytes, at) === 0 && readInt64(bytes, at + RecordField.BORN_TIMESTAMP) !== 0;
 }
 
 /**

@@ -18,6 +18,8 @@ export const SYSTEM_GROUP_PREFIX = 'CID_RMQ_SYS_';
 
 export const RETRY_TOPIC_PREFIX = '%RETRY%';
 export const DEAD_LETTER_TOPIC_PREFIX = '%DLQ%';
+/** Queues of a topic of dead letters, however it comes to be made (`DLQ_NUMS_PER_GROUP`): they are looked for in one. */
+export const DEAD_LETTER_QUEUES = 1;
 
 export const retryTopicOf = (group: string): string => RETRY_TOPIC_PREFIX + group;
 export const deadLetterTopicOf = (group: string): string => DEAD_LETTER_TOPIC_PREFIX + group;
