@@ -115,8 +115,8 @@ export class Retention {
     const { segments, log, clock, logger } = this.#parts;
     const { deleteWhen, cleanFileForciblyEnable, fileReservedTimeHours } = this.#options;
     const end = segments.firstOffset + segments.fileSizeBytes;
-    // The file that is written to stays, and so does one whose end is not on the disk.
-    if (end > log.visibleOffset) return false;
+    // The file that is written to stays, and so does one whose end is not on the disk. A crash may have left the log ending with a file: then that is the last one, and it says where the log goes on.
+    if (end >= log.visibleOffset) return false;
     const isForced = cleanFileForciblyEnable && pressure.needsCleaning;
     if (!isForced && !pressure.isCrowded && !isDeletionHour(deleteWhen, clock.now())) return false;
     const lastMs = await firstTimestampFrom(segments, end);

@@ -141,6 +141,28 @@ describe('a broker whose disk fills up', () => {
     expect(after).toEqual(before.slice(-after.length));
   });
 
+  it('keeps the only file of the log, also when it is full and the next one is not begun', async () => {
+    await open();
+    const receipts = [];
+    while ((await files.list('/store/commitlog')).length < 2) {
+      receipts.push(await broker.send({ topic: 't', body: Buffer.alloc(4000, 'x'), queueId: 0 }));
+    }
+    await broker.close();
+    // A crash left the end of the first file, and nothing of the second.
+    await files.remove('/store/commitlog/00000000000000065536');
+    await files.remove('/store/checkpoint');
+    await (await files.open('/store/abort', 'create')).close();
+
+    await open({ cleanFileForciblyEnable: true, diskSpaceCleanForciblyRatio: 85 });
+    await fillTo(88);
+    await advance(30_000);
+    expect(await files.list('/store/commitlog')).toEqual(['00000000000000000000']);
+    const next = await broker.send({ topic: 't', body: Buffer.from('next'), queueId: 0 });
+    expect(next.queueOffset).toBe(receipts.at(-1)!.queueOffset);
+    await advance(30_000);
+    expect(await files.list('/store/commitlog')).toEqual(['00000000000000065536']);
+  });
+
   it('delivers messages that wait far longer than files are kept', async () => {
     await open({ fileReservedTimeHours: 1 });
     const handled: string[] = [];
