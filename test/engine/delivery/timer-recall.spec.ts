@@ -369,6 +369,25 @@ describe('A recall', () => {
     await harness.close();
   });
 
+  it('of a message that was delivered comes too late, also when the clock has gone back since', async () => {
+    let harness = await TimerHarness.open();
+    const dueMs = Math.ceil(harness.clock.now() / 1000) * 1000 + 5100;
+    const { handle } = await harness.send('orders', 'a', dueMs);
+    const other = await harness.send('orders', 'b', dueMs + 400);
+    await harness.clock.advanceTo(dueMs + 50, () => harness.settle());
+    expect(await bodies(harness)).toEqual(['a']);
+    for (let life = 0; life < 2; life++) {
+      harness.clock.stepWallClock(-100);
+      await expect(harness.recall(handle!)).rejects.toMatchObject({ code: 'RECALL_TOO_LATE' });
+      harness = await harness.reopened();
+    }
+    // What has not been taken out of its second can be recalled.
+    await harness.recall(other.handle!);
+    await harness.advance(5000);
+    expect(await bodies(harness)).toEqual(['a']);
+    await harness.close();
+  });
+
   it('of an unknown message, or of another broker, changes nothing', async () => {
     const harness = await TimerHarness.open();
     const { handle } = await harness.send('orders', 'a', harness.clock.now() + 5000);

@@ -201,6 +201,12 @@ export class TimerIndex {
     this.#onChange();
   }
 
+  /** True for a timer of the slot that was taken out when it was due. It may stand in the slot's chain still, and a clock that goes back does not make it wait again. */
+  isTaken(slotSec: number, dueMs: number): boolean {
+    const state = this.#states.get(slotSec);
+    return state !== undefined && dueMs - slotStartMs(slotSec) <= state.takenMs;
+  }
+
   /** The last timer of the slot that was delivered. */
   deliveredOf(slotSec: number): { readonly dueMs: number; readonly physicalOffset: number } | undefined {
     return this.#states.get(slotSec)?.delivered;

@@ -46,6 +46,7 @@ export class TimerIndexer {
   #wakeAgain = false;
   #retryTimer: TimerHandle | undefined;
   #isEnabled = false;
+  #isClosed = false;
   /** Failures since the last success. */
   #failures = 0;
   /** 1 after a pull met a record that can't be read, to find out which one it is. */
@@ -94,6 +95,7 @@ export class TimerIndexer {
 
   /** Stops for good: whoever waits is refused. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.stop();
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -109,6 +111,9 @@ export class TimerIndexer {
    */
   whenIndexed(queueOffset: number): Promise<void> {
     if (this.#index.queueOffset >= queueOffset) return Promise.resolve();
+    if (this.#isClosed) {
+      return Promise.reject(new StoreClosedError({ operation: 'wait for the timer index', state: 'closing' }));
+    }
     return new Promise((resolve, reject) => this.#waiters.push({ offset: queueOffset, resolve, reject }));
   }
 

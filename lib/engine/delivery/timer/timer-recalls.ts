@@ -16,6 +16,8 @@ const MOST_LOOKS = 4;
 interface Target {
   readonly dueMs: number;
   readonly isRecalled: boolean;
+  /** It was due before, by a clock that has gone back since, and is delivered, or on its way. */
+  readonly isTaken: boolean;
 }
 
 /**
@@ -80,6 +82,7 @@ export class TimerRecalls implements HeldMessages {
     }
     if (target.dueMs <= nowMs) throw tooLate(target.dueMs);
     if (target.isRecalled) throw new AlreadyRecalledError({ topic, msgId: uniqKey });
+    if (target.isTaken) throw tooLate(target.dueMs);
     // In the same step as the look at the clock: from now on the message is not delivered before this is decided.
     await this.#hold(key, async () => {
       const { queueOffset } = await store.append(toRecall(topic, uniqKey, target.dueMs, nowMs));
@@ -98,9 +101,14 @@ export class TimerRecalls implements HeldMessages {
     );
     this.#held.set(key, isStored);
     try {
-      await this.#indexer!.whenIndexed((await stored) + 1);
-    } finally {
+      const queueOffset = await stored;
+      // Refused: the broker closes. The next start knows of the recall before it delivers anything, and until then the message is held.
+      const isIndexed = await this.#indexer!.whenIndexed(queueOffset + 1).then(isDone, isNotDone);
+      if (isIndexed) this.#held.delete(key);
+    } catch (error) {
       this.#held.delete(key);
+      throw error;
+    } finally {
       end();
     }
   }
@@ -125,7 +133,7 @@ export class TimerRecalls implements HeldMessages {
   async #find(timestampMs: number, key: string): Promise<Target | undefined> {
     const nowMs = this.#context.clock.now();
     const hash = keyHash(key);
-    let dueMs: number | undefined;
+    let target: Target | undefined;
     const { lookMs } = this.#index.doneUpTo(nowMs);
     for (const slotSec of possibleSlots(timestampMs, lookMs, nowMs, this.#index.rollWindowMs)) {
       for (const { isDelete, physicalOffset } of await this.#candidates(slotSec, hash)) {
@@ -133,11 +141,14 @@ export class TimerRecalls implements HeldMessages {
         const facts = record && timerFacts(record);
         if (facts === undefined || (isDelete ? facts.deleteKey : facts.key) !== key) continue;
         if (slotOf(facts.dueMs) !== slotOf(timestampMs)) continue;
-        if (isDelete) return { dueMs: facts.dueMs, isRecalled: true };
-        dueMs = facts.dueMs;
+        const { dueMs } = facts;
+        if (isDelete) return { dueMs, isRecalled: true, isTaken: false };
+        // In another slot it only waits to be put back.
+        const isTaken = slotSec === slotOf(dueMs) && this.#index.isTaken(slotSec, dueMs);
+        target = { dueMs, isRecalled: false, isTaken: isTaken || target?.isTaken === true };
       }
     }
-    return dueMs === undefined ? undefined : { dueMs, isRecalled: false };
+    return target;
   }
 
   async #candidates(slotSec: number, hash: number): Promise<{ isDelete: boolean; physicalOffset: number }[]> {
