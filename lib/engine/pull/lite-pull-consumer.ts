@@ -79,7 +79,9 @@ export class LitePullConsumer implements PullConsumer, ShareMember {
     this.#keepOnly(wanted);
     for (const [index, queue] of wanted.entries()) {
       const cursor = this.#assignment.cursors.find(queue.topic, queue.queueId);
-      if (cursor === undefined) this.#assignment.add(queue, functions, starts[index]!);
+      // Somebody may have moved it meanwhile.
+      const offset = this.#parts.offsets.get(queue.topic, queue.queueId) ?? starts[index]!;
+      if (cursor === undefined) this.#assignment.add(queue, functions, offset);
       else cursor.select(functions);
       this.#assignment.listen(queue.topic, () => undefined);
     }

@@ -203,7 +203,9 @@ export class CommitLog {
   /** Takes no more appends, and brings to the disk what is there. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
-    await this.sync();
+    // What is appended during the last sync is on its way when that ends, and is to be on the disk before the store is given free.
+    do await this.sync();
+    while (this.#flushing !== undefined);
     if (this.#state === 'open') this.#state = 'closed';
     this.#refuseWaiting();
   }

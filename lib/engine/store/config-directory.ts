@@ -46,9 +46,11 @@ export class ConfigDirectory implements StateDirectory {
     return file;
   }
 
-  /** Writes what is dirty. A second call finds nothing to do. */
+  /** Writes what is dirty, and rejects when nothing is being written any more. A second call finds nothing to do. */
   async close(): Promise<void> {
-    await Promise.all(this.#files.map((file) => file.close()));
+    const results = await Promise.allSettled(this.#files.map((file) => file.close()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   async #read(path: string): Promise<{ content: unknown; text: string | undefined }> {
@@ -125,8 +127,11 @@ class ConfigFile implements StateFile {
     this.#closed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
-    await this.flush();
-    this.#isGivenFree = true;
+    try {
+      await this.flush();
+    } finally {
+      this.#isGivenFree = true;
+    }
   }
 
   async #write(): Promise<void> {

@@ -1,3 +1,6 @@
+import { EmbeddedBroker, ManualClock, SilentLogger } from '../../../lib/engine/index.js';
+import { Gate } from '../../support/gate.js';
+import { HookedFileSystem } from '../../support/hooked-file-system.js';
 import { numbered, pollNow, PullHarness, queue } from './pull-harness.js';
 
 let harness: PullHarness;
@@ -180,6 +183,33 @@ describe('where a new group begins', () => {
     const later = await harness.crash();
     expect(later.committed()).toEqual([10]);
     await later.close();
+  });
+
+  it('gives way to an offset that somebody sets while it is being written for assign', async () => {
+    const clock = new ManualClock();
+    const files = new HookedFileSystem(clock);
+    const broker = new EmbeddedBroker(
+      { store: { path: '/store' } },
+      { fileSystem: files, clock, logger: new SilentLogger() },
+    );
+    await broker.start();
+    await broker.admin.topics.create('t', { queueNums: 1 });
+    for (const body of numbered('m', 3)) await broker.send({ topic: 't', body: Buffer.from(body) });
+    const consumer = await broker.createPullConsumer({ group: 'g', consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET' });
+    const writing = new Gate();
+    const held = new Gate();
+    files.hook = async (operation, path) => {
+      if (operation !== 'write' || !path.includes('consumerOffset')) return;
+      writing.open();
+      await held.opened;
+    };
+    const assigned = consumer.assign(await consumer.queues('t'));
+    await writing.opened;
+    const moved = broker.admin.groups.resetToOffset('g', { topic: 't', queueId: 0, offset: 2 });
+    held.open();
+    await Promise.all([assigned, moved]);
+    expect(await pollNow(consumer)).toEqual(['m2']);
+    await broker.close();
   });
 
   it('is on disk when assign resolves, with automatic commits', async () => {

@@ -1,5 +1,6 @@
 import type { MessageExt, PullBatch } from '../../../lib/engine/types/index.js';
-import { bodies, Gate, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
+import { Gate } from '../../support/gate.js';
+import { bodies, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
 
 let harness: PullHarness;
 

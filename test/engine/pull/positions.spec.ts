@@ -1,6 +1,7 @@
 import type { PullBatch } from '../../../lib/engine/types/index.js';
 import { PullConsumerClosedError } from '../../../lib/errors/index.js';
-import { bodies, Gate, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
+import { Gate } from '../../support/gate.js';
+import { bodies, numbered, pollNow, PullHarness, queue, Watched } from './pull-harness.js';
 
 let harness: PullHarness;
 

@@ -134,14 +134,6 @@ export const numbered = (prefix: string, count: number, from = 0): readonly stri
 export const pollNow = async (consumer: PullConsumer, maxCount = 100): Promise<readonly string[]> =>
   bodies(await consumer.poll({ maxCount, timeoutMs: 0 }));
 
-/** Holds up whoever waits for it until it is opened. */
-export class Gate {
-  open!: () => void;
-  readonly opened = new Promise<void>((resolve) => {
-    this.open = resolve;
-  });
-}
-
 /** Looks at a promise without waiting for it. */
 export class Watched<T> {
   value: T | undefined;
