@@ -24,15 +24,15 @@ export class TopicInUseError extends defineError<{ topic: string; groups: readon
 export class TopicBusyError extends defineError<{ topic: string }>({
   code: 'TOPIC_BUSY',
   meaning: 'A topic is being deleted: until that has ended, nothing can be stored in it, and it can not be made anew.',
-  remedy: 'Try it again. When the deletion has failed, delete the topic again, or restart the process.',
+  remedy: 'Try it again. A deletion that the disk has refused is tried again by itself until it succeeds.',
   message: ({ topic }) => `Topic "${topic}" is being deleted.`,
 }) {}
 
 export class TopicDeletionFailedError extends defineError<{ topic: string; reason: string }>({
   code: 'TOPIC_DELETION_FAILED',
   meaning:
-    'A topic could not be deleted, because the disk refused something. It is there as before; or the deletion is decided, the topic is not there for anybody, and what is left of it goes with the next attempt.',
-  remedy: 'Mend the disk and delete the topic again. Opening the store again also finishes a deletion that is decided.',
+    'A topic could not be deleted, because the disk refused something. It is there as before; or the deletion is decided, the topic is not there for anybody, and what is left of it goes with the next attempt, which comes by itself.',
+  remedy: 'Mend the disk. If the topic is there as before, delete it again.',
   message: ({ topic, reason }) => `Topic "${topic}" could not be deleted: ${reason}`,
 }) {}
 

@@ -136,6 +136,8 @@ export class DeadLetterAdmin {
           if (!isAboutMessage(error)) throw error;
           failed.push({ msgId: record.msgId, queueOffset: record.queueOffset, error });
         }
+        // Somebody has deleted them meanwhile, and an offset here would pass over those that come.
+        if (this.#range(group).maxOffset < nextOffset) return { resent, failed };
         offsets.set(topic, group, QUEUE_ID, record.queueOffset + 1);
       }
       offset = nextOffset;

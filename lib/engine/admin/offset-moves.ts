@@ -31,7 +31,8 @@ export async function moveOffsets(
       targets.push({ topic, queueId, to: await target(topic, queueId) });
     }
   }
-  const moves = targets.map((move) => moveOne(parts, group, move));
+  // What is gone meanwhile must get no offset again: a new topic of that name would be passed over.
+  const moves = targets.filter((move) => holds(parts, move)).map((move) => moveOne(parts, group, move));
   await parts.groups.offsets.flush();
   return moves;
 }
@@ -65,6 +66,14 @@ export function checkOffsetInQueue({ context }: AdminParts, topic: string, queue
   if (offset >= minOffset && offset <= maxOffset) return;
   const expected = `from ${minOffset} to ${maxOffset}, which queue ${queueId} of topic "${topic}" holds`;
   throw new InvalidOptionError({ option: 'offset', value: offset, expected });
+}
+
+function holds(
+  { context }: AdminParts,
+  move: { readonly topic: string; readonly queueId: number; readonly to: number },
+): boolean {
+  const { topic, queueId, to } = move;
+  return context.topics.get(topic) !== undefined && to <= context.store.queueRange(topic, queueId).maxOffset;
 }
 
 function moveOne(

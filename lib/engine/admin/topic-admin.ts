@@ -1,9 +1,10 @@
 import { NameIllegalError, TopicExistsError, TopicInUseError } from '../../errors/index.js';
 import { checkTopicName, topicConfig } from '../store/index.js';
+import type { TopicConfig } from '../types/index.js';
 import type { AdminParts } from './admin-parts.js';
 import { checkKnown, requireTopic } from './argument-checks.js';
 import { isGroupTopic, isSystemTopic } from './system-topics.js';
-import { checkReadQueuesCanGo } from './topic-scaling.js';
+import { checkReadQueuesCanGo, checkSendersAreRead } from './topic-scaling.js';
 import { topicInfo, withSettings, type TopicInfo, type TopicSettings } from './topic-settings.js';
 
 /** One queue of a topic as it is now. */
@@ -42,8 +43,7 @@ export class TopicAdmin {
     checkTopicName(topic);
     if (isSystemTopic(topic) || isGroupTopic(topic)) refuse(topic, 'only the broker itself makes such a topic');
     const config = withSettings(topicConfig(topic, this.#parts.defaultTopicQueueNums), settings);
-    if (topics.get(topic) !== undefined) throw new TopicExistsError({ topic });
-    await topics.put(config);
+    if (!(await topics.create(config))) throw new TopicExistsError({ topic });
     this.#parts.groups.refresh();
     return topicInfo(config);
   }
@@ -52,7 +52,7 @@ export class TopicAdmin {
    * Changes a topic; what is left out stays as it is. Consumers take it up at once, senders with their next message.
    *
    * To take queues away without losing a message, lower `writeQueueNums`, wait until the groups have consumed the rest, then lower `readQueueNums`; to add queues,
-   * raise `readQueueNums` first.
+   * raise `readQueueNums` first. Both lowered in one call go in that order, too; if the rest is not consumed, the call is refused and both are as before.
    *
    * @param options.force takes read queues away also when messages in them are not consumed; they come to nobody until `readQueueNums` is raised again
    * @throws TopicNotExistError, QueuesNotDrainedError, NameIllegalError, InvalidOptionError, UnknownOptionError
@@ -63,6 +63,8 @@ export class TopicAdmin {
     if (isSystemTopic(topic)) refuse(topic, 'the broker itself works with it');
     const config = withSettings(before, changes);
     if (options.force !== true && config.readQueueNums < before.readQueueNums) {
+      checkSendersAreRead(config);
+      if (config.writeQueueNums < before.writeQueueNums) return this.#lowerBoth(before, config, changes);
       await checkReadQueuesCanGo(before, config, this.#parts);
       // The topic may have been changed or deleted meanwhile.
       if (this.#parts.context.topics.get(topic) !== before) return this.update(topic, changes, options);
@@ -105,7 +107,8 @@ export class TopicAdmin {
    *
    * What waits elsewhere is not deleted: messages that are delayed, half messages without a decision, and those in the retry or dead-letter topic of a group.
    *
-   * After a TopicDeletionFailedError it can be called again.
+   * After a TopicDeletionFailedError the topic is there as before; or it is not, for anybody, and what is left of it goes as soon as the disk allows it. In both cases it
+   * can be called again.
    *
    * @throws TopicNotExistError, TopicInUseError while a listener or a pull consumer is subscribed to it, TopicDeletionFailedError, NameIllegalError
    */
@@ -120,6 +123,19 @@ export class TopicAdmin {
       await store.deleteTopic(topic, (name) => groups.forgetTopic(name));
     } finally {
       groups.refresh();
+    }
+  }
+
+  /** Senders leave the queues first: what they write to them while it is looked at whether these are consumed would be lost. */
+  async #lowerBoth(before: TopicConfig, { writeQueueNums }: TopicConfig, changes: TopicSettings): Promise<TopicInfo> {
+    const { topics } = this.#parts.context;
+    const withoutSenders = { ...before, writeQueueNums };
+    await topics.put(withoutSenders);
+    try {
+      return await this.update(before.topicName, changes);
+    } catch (error) {
+      if (topics.get(before.topicName) === withoutSenders) await topics.put(before);
+      throw error;
     }
   }
 

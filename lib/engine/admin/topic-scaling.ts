@@ -3,20 +3,22 @@ import type { TopicConfig } from '../types/index.js';
 import type { AdminParts } from './admin-parts.js';
 import { isSystemGroup } from './system-topics.js';
 
+/** @throws InvalidOptionError senders would write to queues that nobody reads */
+export function checkSendersAreRead({ readQueueNums, writeQueueNums }: TopicConfig): void {
+  if (readQueueNums >= writeQueueNums) return;
+  const expected = `at least writeQueueNums, which is ${writeQueueNums}: lower that first`;
+  throw new InvalidOptionError({ option: 'readQueueNums', value: readQueueNums, expected });
+}
+
 /**
- * Sees to it that no queue is taken from consumers that holds, or may get, messages for them. The order that loses nothing is: lower writeQueueNums, let the groups
+ * Sees to it that no queue is taken from consumers that holds messages for them. The order that loses nothing is: lower writeQueueNums, let the groups
  * consume the rest, lower readQueueNums.
  *
- * @throws InvalidOptionError senders still write to such a queue
+ * @param before senders write to the queues that stay already
  * @throws QueuesNotDrainedError a group has not consumed such a queue
  */
 export async function checkReadQueuesCanGo(before: TopicConfig, after: TopicConfig, parts: AdminParts): Promise<void> {
-  const { readQueueNums, writeQueueNums } = after;
-  if (readQueueNums >= before.readQueueNums) return;
-  if (readQueueNums < writeQueueNums) {
-    const expected = `at least writeQueueNums, which is ${writeQueueNums}: lower that first`;
-    throw new InvalidOptionError({ option: 'readQueueNums', value: readQueueNums, expected });
-  }
+  const { readQueueNums } = after;
   const topic = before.topicName;
   // What was sent before writeQueueNums was lowered may still be on its way to the disk, and counts.
   await parts.store.whenQueuesAreQuiet(topic, readQueueNums);

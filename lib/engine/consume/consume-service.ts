@@ -220,8 +220,9 @@ export class ConsumeService {
         const cell = offsets.cell(topic, queueId);
         if (cell.offset === undefined) {
           const offset = await startPosition(this.#room.store, topic, queueId, spec);
-          // Another member may have begun meanwhile.
-          if (cell.offset === undefined) offsets.start(topic, queueId, offset);
+          // Meanwhile another member may have begun, or the topic been deleted: in a new one of that name the offset would mean something else.
+          const isThere = offset <= this.#room.store.queueRange(topic, queueId).maxOffset;
+          if (cell.offset === undefined && isThere) offsets.start(topic, queueId, offset);
         }
         isUnwritten ||= offsets.isUnwrittenStart(topic, queueId);
       }

@@ -33,6 +33,8 @@ export async function fixStartOffsets(
   const fixed = queues.map(({ topic, queueId }, index) => {
     const present = offsets.get(topic, queueId);
     if (present !== undefined) return present;
+    // The topic has been deleted meanwhile: in a new one of that name the offset would mean something else.
+    if (starts[index]! > room.store.queueRange(topic, queueId).maxOffset) return 0;
     offsets.start(topic, queueId, starts[index]!);
     return starts[index]!;
   });

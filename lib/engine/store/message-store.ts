@@ -27,6 +27,7 @@ import { canBeQueueId, canBeTopic } from './queue-place.js';
 import { RecordMemory } from './record-memory.js';
 import { MAX_PROPERTIES_BYTES, MAX_RECORD_BYTES, MIN_RECORD_BYTES, RecordField, statedSize } from './record-format.js';
 import { StoredMessage } from './stored-message.js';
+import { intoWriteQueue } from './write-queue.js';
 
 /** Entries that one pull looks at: bounds its time when a filter lets nothing pass (`maxFilterMessageSize` / 20). */
 const MAX_SCANNED_ENTRIES = 800;
@@ -140,7 +141,7 @@ export class LogMessageStore implements MessageStore {
 
   /** A message that was delayed, say, and its topic has been deleted meanwhile. The topic is made anew: without one nobody could read the message. */
   #submitToNewTopic(draft: RecordDraft, waiter: AppendWaiter): void {
-    const { queues, topics, log } = this.#parts;
+    const { topics } = this.#parts;
     const { topic, queueId } = draft;
     let made = this.#inTheMaking.get(topic);
     if (made === undefined) {
@@ -151,7 +152,8 @@ export class LogMessageStore implements MessageStore {
       made.then(clear, clear);
     }
     made.then(
-      () => log.append(draft, queues.getOrCreate(topic, queueId), waiter),
+      // It was made for the first that came, and need not have the queue of this one.
+      () => this.submit(intoWriteQueue(draft, topics), waiter),
       (error: unknown) => waiter.onFailed(error),
     );
   }

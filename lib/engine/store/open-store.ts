@@ -313,7 +313,7 @@ async function openOwnedStore(
     options,
   );
   checkpoints.watch(log);
-  const removal = new TopicRemoval({ topics, queues, deletedTopics, log, checkpoints, logger });
+  const removal = new TopicRemoval({ ...environment, topics, queues, deletedTopics, log, checkpoints });
   const reader = new LogReader(segments);
   const { brokerName } = options;
   const disk = new DiskWatch(paths.root, options, fileSystem, logger);

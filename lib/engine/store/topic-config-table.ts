@@ -16,6 +16,8 @@ export class TopicConfigTable implements TopicTable {
   readonly #deletedTopics: DeletedTopics;
   /** Topics that are being made: a second sender waits for the first one's write. */
   readonly #making = new Map<string, Promise<TopicConfig>>();
+  /** Topics that get more write queues: as they are until that is on disk. */
+  readonly #raising = new Map<string, TopicConfig>();
 
   constructor(clock: Clock, deletedTopics: DeletedTopics) {
     this.#table = new ConfigTable('topicConfigTable', clock);
@@ -34,20 +36,37 @@ export class TopicConfigTable implements TopicTable {
   get(topicName: string): TopicConfig | undefined {
     // A topic counts as made when it is on disk.
     if (this.#making.has(topicName) || this.#deletedTopics.isClosed(topicName)) return undefined;
-    return this.#table.get(topicName);
+    return this.#raising.get(topicName) ?? this.#table.get(topicName);
   }
 
   ensure(topicName: string, queueNums: number): MaybePromise<TopicConfig> {
     this.#assertFree(topicName);
     const making = this.#making.get(topicName);
     if (making !== undefined) return making;
-    const known = this.#table.get(topicName);
-    return known ?? this.#make(topicConfig(topicName, queueNums));
+    return this.get(topicName) ?? this.#make(topicConfig(topicName, queueNums));
+  }
+
+  async create(config: TopicConfig): Promise<boolean> {
+    const { topicName } = config;
+    this.#assertFree(topicName);
+    if (this.#making.has(topicName) || this.#table.get(topicName) !== undefined) return false;
+    await this.#make(config);
+    return true;
   }
 
   async put(config: TopicConfig): Promise<void> {
-    this.#assertFree(config.topicName);
-    return this.#table.put(config.topicName, config);
+    const { topicName } = config;
+    this.#assertFree(topicName);
+    const before = this.get(topicName);
+    // Nobody may send to a new queue before it is on disk: a write that fails takes it back.
+    const writeQueueNums = Math.min(config.writeQueueNums, before?.writeQueueNums ?? Infinity);
+    const meanwhile = { ...config, writeQueueNums };
+    this.#raising.set(topicName, meanwhile);
+    try {
+      await this.#table.put(topicName, config);
+    } finally {
+      if (this.#raising.get(topicName) === meanwhile) this.#raising.delete(topicName);
+    }
   }
 
   /** Resolves when the topic is gone from the disk. */

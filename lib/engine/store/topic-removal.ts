@@ -1,6 +1,6 @@
 import { StoreClosedError, TopicDeletionFailedError } from '../../errors/index.js';
 import { messageOf } from '../../errors/thrown.js';
-import type { EngineLogger } from '../types/index.js';
+import type { Activity, Clock, EngineLogger, TimerHandle } from '../types/index.js';
 import type { CheckpointService } from './checkpoint-service.js';
 import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
@@ -14,8 +14,13 @@ export interface TopicRemovalParts {
   readonly deletedTopics: DeletedTopics;
   readonly log: CommitLog;
   readonly checkpoints: CheckpointService;
+  readonly clock: Clock;
   readonly logger: EngineLogger;
+  readonly activity: Activity;
 }
+
+const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 30_000;
 
 /** Forgets what others keep of a topic, above all the groups' offsets; resolves when that is on disk. May be called again for the same topic. */
 export type ForgetTopic = (topic: string) => Promise<void>;
@@ -24,11 +29,14 @@ export type ForgetTopic = (topic: string) => Promise<void>;
  * Takes topics out of the store (RocketMQ: `DefaultMessageStore.deleteTopics`). Their records stay in the log until retention removes them.
  *
  * The order lets a crash or an error at any point leave the topic whole, or gone: first the decision is on disk, then everything goes, then the end is noted. What
- * was decided and not ended is taken up again by {@link finishAll}, or by deleting the topic again.
+ * was decided and not ended is taken up again: after a crash by {@link finishAll}, after an error by itself, for a topic that stays closed holds up whatever waits to be
+ * delivered to it, and what waits behind that.
  */
 export class TopicRemoval {
   readonly #parts: TopicRemovalParts;
   readonly #running = new Map<string, Promise<void>>();
+  /** Deletions that have failed half-way. */
+  readonly #retries = new Map<string, TimerHandle>();
   #isClosed = false;
 
   constructor(parts: TopicRemovalParts) {
@@ -45,14 +53,10 @@ export class TopicRemoval {
     if (this.#isClosed) {
       return Promise.reject(new StoreClosedError({ operation: 'delete a topic', state: 'closed' }));
     }
-    const running = this.#running.get(topic);
-    if (running !== undefined) return running;
-    const run = this.#delete(topic, forget).finally(() => this.#running.delete(topic));
-    this.#running.set(topic, run);
-    return run;
+    return this.#running.get(topic) ?? this.#run(topic, forget, 0);
   }
 
-  /** Finishes deletions that a crash has cut off. One that can't be finished leaves its topic closed. */
+  /** Finishes deletions that a crash has cut off. One that can't be finished leaves its topic closed until it can. */
   async finishAll(forget: ForgetTopic): Promise<void> {
     for (const topic of this.#parts.deletedTopics.unfinished()) {
       try {
@@ -66,7 +70,37 @@ export class TopicRemoval {
   /** Waits for deletions that run; others are refused from now on. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const retry of this.#retries.values()) retry.cancel();
     await Promise.allSettled(this.#running.values());
+  }
+
+  #run(topic: string, forget: ForgetTopic, failures: number): Promise<void> {
+    this.#retries.get(topic)?.cancel();
+    this.#retries.delete(topic);
+    const run = this.#delete(topic, forget)
+      .catch((error: unknown) => {
+        this.#tryAgainLater(topic, forget, failures);
+        throw error;
+      })
+      .finally(() => this.#running.delete(topic));
+    this.#running.set(topic, run);
+    return run;
+  }
+
+  #tryAgainLater(topic: string, forget: ForgetTopic, failures: number): void {
+    const { deletedTopics, clock, logger, activity } = this.#parts;
+    if (this.#isClosed || !deletedTopics.isClosed(topic)) return;
+    const tryAgain = (): void => {
+      const done = activity.begin();
+      this.#run(topic, forget, failures + 1)
+        .then(
+          () => logger.log(`Topic "${topic}" is deleted now.`),
+          // Whoever wanted it deleted has been told of the first failure.
+          () => undefined,
+        )
+        .finally(done);
+    };
+    this.#retries.set(topic, clock.setTimer(tryAgain, Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS)));
   }
 
   async #delete(topic: string, forget: ForgetTopic): Promise<void> {

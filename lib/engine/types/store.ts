@@ -157,6 +157,8 @@ export interface TopicTable {
   get(topicName: string): TopicConfig | undefined;
   /** The topic as it is; made as given when there is none. */
   ensure(topicName: string, queueNums: number): MaybePromise<TopicConfig>;
+  /** Makes the topic. @returns false when there is one of that name, be it that it is just being made */
+  create(config: TopicConfig): Promise<boolean>;
   put(config: TopicConfig): Promise<void>;
   list(): readonly TopicConfig[];
 }
