@@ -114,6 +114,8 @@ export class CheckpointService {
       this.#running = this.#afterwards(
         this.#write().catch((error: unknown) => {
           this.#environment.logger.error(`The checkpoint could not be written, it is tried again: ${String(error)}`);
+          // Also when no further record comes.
+          this.#recordsSince = Math.max(this.#recordsSince, 1);
         }),
       );
     }, delayMs);

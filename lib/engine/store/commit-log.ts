@@ -424,9 +424,9 @@ export class CommitLog {
     try {
       this.#tail.truncate(this.#visibleOffset);
       this.#endOffset = this.#visibleOffset;
-      // From the back, so that each queue ends up at its lowest number.
-      for (const record of lost.toReversed()) record.numbers.giveBackFrom(record.queueOffset);
       await this.#inTurn(() => this.#clearLost());
+      // Only now: who waits for a queue to have nothing on its way must not go on while a crash would bring this back. From the back, so that each queue ends up at its lowest number.
+      for (const record of lost.toReversed()) record.numbers.giveBackFrom(record.queueOffset);
       this.#state = 'open';
     } catch {
       this.#fail(error, 'write');

@@ -20,6 +20,9 @@ export interface ConfigDirectoryEnvironment {
   readonly activity: Activity;
 }
 
+/** Brings to the disk what the log has written so far. */
+type SyncLog = () => Promise<void>;
+
 /** The store's `config/`: JSON files, each with the version before it beside it as `.bak` (RocketMQ: `ConfigManager`). */
 export class ConfigDirectory implements StateDirectory {
   readonly #path: string;
@@ -27,6 +30,7 @@ export class ConfigDirectory implements StateDirectory {
   readonly #files: ConfigFile[] = [];
   /** The directory is there, and its name is on the disk. */
   #isMade = false;
+  #syncLog: SyncLog = () => Promise.resolve();
 
   constructor(path: string, environment: ConfigDirectoryEnvironment) {
     this.#path = path;
@@ -41,9 +45,15 @@ export class ConfigDirectory implements StateDirectory {
     this.#isMade = true;
     const path = `${this.#path}/${name}`;
     const { content, text } = await this.#read(path);
-    const file = new ConfigFile(path, this.#path, content, text, options, this.#environment);
+    const syncLog: SyncLog = () => this.#syncLog();
+    const file = new ConfigFile(path, this.#path, content, text, options, this.#environment, syncLog);
     this.#files.push(file);
     return file;
+  }
+
+  /** From now on no file says what the log has not got on the disk: of a message that was handed on, a power cut would take the copy, and leave the progress behind it. */
+  watch(log: { syncWritten: SyncLog }): void {
+    this.#syncLog = () => log.syncWritten();
   }
 
   /** Writes what is dirty, and rejects when nothing is being written any more. A second call finds nothing to do. */
@@ -51,6 +61,11 @@ export class ConfigDirectory implements StateDirectory {
     const results = await Promise.allSettled(this.#files.map((file) => file.close()));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Writes nothing any more, also not what is dirty: the opening has failed, and the directory may soon be another one's. */
+  async abandon(): Promise<void> {
+    await Promise.all(this.#files.map((file) => file.abandon()));
   }
 
   async #read(path: string): Promise<{ content: unknown; text: string | undefined }> {
@@ -78,6 +93,7 @@ class ConfigFile implements StateFile {
   readonly #directory: string;
   readonly #options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number };
   readonly #environment: ConfigDirectoryEnvironment;
+  readonly #syncLog: SyncLog;
   /** What the file holds now; it becomes the `.bak` of the next version. */
   #written: string | undefined;
   #dirty = false;
@@ -94,6 +110,7 @@ class ConfigFile implements StateFile {
     written: string | undefined,
     options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number },
     environment: ConfigDirectoryEnvironment,
+    syncLog: SyncLog,
   ) {
     this.#path = path;
     this.#directory = directory;
@@ -101,6 +118,7 @@ class ConfigFile implements StateFile {
     this.#written = written;
     this.#options = options;
     this.#environment = environment;
+    this.#syncLog = syncLog;
   }
 
   markDirty(): void {
@@ -124,14 +142,24 @@ class ConfigFile implements StateFile {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#stop();
     try {
       await this.flush();
     } finally {
       this.#isGivenFree = true;
     }
+  }
+
+  async abandon(): Promise<void> {
+    this.#stop();
+    this.#isGivenFree = true;
+    await this.#writing;
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   async #write(): Promise<void> {
@@ -140,6 +168,7 @@ class ConfigFile implements StateFile {
     this.#dirty = false;
     const text = JSON.stringify(this.#options.snapshot(), null, '\t');
     try {
+      await this.#syncLog();
       if (this.#written !== undefined) await this.#replace(`${this.#path}.bak`, this.#written);
       await this.#replace(this.#path, text);
       await this.#environment.fileSystem.syncDirectory(this.#directory);

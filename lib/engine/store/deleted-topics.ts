@@ -24,8 +24,7 @@ export class DeletedTopics {
   readonly #closed = new Set<string>();
   #file: StateFile | undefined;
 
-  /** @param firstOffset beginning of the log: what was deleted before it needs no remembering */
-  async open(directory: StateDirectory, firstOffset: number): Promise<void> {
+  async open(directory: StateDirectory): Promise<void> {
     const file = await directory.open(FILE_NAME, {
       snapshot: () => ({ deletedTopics: Object.fromEntries(this.#deletions) }),
       flushIntervalMs: RETRY_INTERVAL_MS,
@@ -35,12 +34,17 @@ export class DeletedTopics {
       const endOffset = isObject(stated) ? stated['endOffset'] : undefined;
       if (typeof endOffset !== 'number') continue;
       const isFinished = isObject(stated) && stated['isFinished'] === true;
-      if (isFinished && endOffset <= firstOffset) {
-        file.markDirty();
-        continue;
-      }
       this.#deletions.set(topic, { endOffset, isFinished });
       if (!isFinished) this.#closed.add(topic);
+    }
+  }
+
+  /** Forgets deletions of which nothing speaks any more: no record in the log, nor the list of queues. */
+  forgetBefore(offset: number): void {
+    for (const [topic, { endOffset, isFinished }] of this.#deletions) {
+      if (!isFinished || !(endOffset < offset)) continue;
+      this.#deletions.delete(topic);
+      this.#file?.markDirty();
     }
   }
 

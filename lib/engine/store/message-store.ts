@@ -139,6 +139,10 @@ export class LogMessageStore implements MessageStore {
     return this.#parts.dispatcher.onArrival(topic, listener);
   }
 
+  syncWritten(): Promise<void> {
+    return this.#parts.log.syncWritten();
+  }
+
   /** A message that was delayed, say, and its topic has been deleted meanwhile. The topic is made anew: without one nobody could read the message. */
   #submitToNewTopic(draft: RecordDraft, waiter: AppendWaiter): void {
     const { topics } = this.#parts;

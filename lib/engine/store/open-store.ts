@@ -148,9 +148,12 @@ export async function openStore(options: StoreOptions, environment: StoreEnviron
     logFiles: new FilePool(fileSystem, options.maxOpenFiles),
     queueFiles: new FilePool(fileSystem, options.maxOpenFiles),
   };
+  const config = new ConfigDirectory(paths.config, environment);
   try {
-    return await openOwnedStore(options, environment, paths, owner, pools);
+    return await openOwnedStore(options, environment, paths, owner, pools, config);
   } catch (error) {
+    // Else what it had to write would come into the store of the next one.
+    await config.abandon();
     await closePools(pools);
     await owner.release(false);
     throw asUnusable(error, paths.root);
@@ -174,12 +177,12 @@ async function openOwnedStore(
   paths: StorePaths,
   owner: StoreOwner,
   pools: FilePools,
+  config: ConfigDirectory,
 ): Promise<OpenStore> {
   const { fileSystem, clock, logger } = environment;
   const { logFiles, queueFiles } = pools;
   const segments = new SegmentFiles(paths.commitLog, options.mappedFileSizeCommitLogBytes, fileSystem, logFiles);
   const queues = new ConsumeQueueSet(paths.consumeQueue, options.consumeQueueFileEntries, fileSystem, queueFiles);
-  const config = new ConfigDirectory(paths.config, environment);
   const deletedTopics = new DeletedTopics();
   const topics = new TopicConfigTable(clock, deletedTopics);
   const groups = new SubscriptionGroupConfigTable(clock);
@@ -195,10 +198,13 @@ async function openOwnedStore(
   const queuesAreMissing = await queues.isEmptyOnDisk();
   const scanStart = await chooseScanStart(segments, checkpoint, queuesAreMissing);
   await owner.markOpen(options.processId);
-  await deletedTopics.open(config, segments.firstOffset);
+  await deletedTopics.open(config);
+  await topics.open(config);
   await queues.load(scanStart, !owner.wasClosedCleanly);
   const queueList = new QueueList(queues, deletedTopics);
   await queueList.open(config);
+  // A list that could not be written may be older than the log, and still name what was deleted.
+  deletedTopics.forgetBefore(Math.min(segments.firstOffset, queueList.statedOffset));
   const incomplete = await queueList.firstIncomplete(scanStart, (topic, queueId, numbers, untilOffset) =>
     holdsMessage(segments, deletedTopics, { topic, queueId, ...numbers, untilOffset }),
   );
@@ -267,7 +273,8 @@ async function openOwnedStore(
       { ...limits, untilOffset: endOffset },
     );
   }
-  if (queuesAreMissing || hasGap) queueList.keepNumbers(foundQueues);
+  // Also where nothing is made again: a crash may have come after an opening that did so, and before its first checkpoint. A topic that is in no table any more was deleted by another broker.
+  queueList.keepNumbers(foundQueues, (topic) => queuesAreMissing || hasGap || topics.get(topic) !== undefined);
   if (recovered.firstDisorder !== undefined) throw disorderError(recovered.firstDisorder, segments);
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);
@@ -277,7 +284,6 @@ async function openOwnedStore(
   }
   await queues.trim(segments.firstOffset);
   await keyIndex?.trim(segments.firstOffset);
-  await topics.open(config);
   await groups.open(config);
   await restoreTopics(topics, queues, deletedTopics);
 
@@ -313,6 +319,7 @@ async function openOwnedStore(
     options,
   );
   checkpoints.watch(log);
+  config.watch(log);
   const removal = new TopicRemoval({ ...environment, topics, queues, deletedTopics, log, checkpoints });
   const reader = new LogReader(segments);
   const { brokerName } = options;

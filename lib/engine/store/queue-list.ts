@@ -60,7 +60,7 @@ export class QueueList {
    */
   async firstIncomplete(trustedOffset: number, isInLog: IsInLog): Promise<string | undefined> {
     // A list that is younger than the checkpoint counts entries that were not loaded.
-    if (!(this.#statedOffset <= trustedOffset)) return undefined;
+    if (!(this.statedOffset <= trustedOffset)) return undefined;
     for (const stated of this.#stated()) {
       const { topic, queueId } = stated;
       const queue = this.#queues.get(topic, queueId);
@@ -75,15 +75,21 @@ export class QueueList {
    * Queues that were made again from a log that has none of their messages any more go on with their numbers.
    *
    * @param before the queues as they were before; one may have got further than the list says
+   * @param isThere false for topics that are to be left out
    */
-  keepNumbers(before: readonly Pick<StatedQueue, 'topic' | 'queueId' | 'end'>[]): void {
+  keepNumbers(
+    before: readonly Pick<StatedQueue, 'topic' | 'queueId' | 'end'>[],
+    isThere: (topic: string) => boolean,
+  ): void {
     for (const { topic, queueId, end } of [...before, ...this.#stated()]) {
+      if (!isThere(topic)) continue;
       const { minIndex, maxIndex } = this.#queues.get(topic, queueId) ?? { minIndex: 0, maxIndex: 0 };
       if (minIndex === maxIndex && maxIndex < end) this.#queues.getOrCreate(topic, queueId).beginBehind(end);
     }
   }
 
-  get #statedOffset(): number {
+  /** Where the log ended when the list was written; NaN: there is none. */
+  get statedOffset(): number {
     const content = this.#file?.initial;
     return isObject(content) ? Number(content.confirmPhyOffset) : NaN;
   }
@@ -103,13 +109,15 @@ export class QueueList {
 
   /** False for a topic that is being deleted, or was since the list was written. */
   #isExpected(topic: string): boolean {
-    return !this.#deletedTopics.isClosed(topic) && !this.#deletedTopics.covers(topic, this.#statedOffset - 1);
+    return !this.#deletedTopics.isClosed(topic) && !this.#deletedTopics.covers(topic, this.statedOffset - 1);
   }
 
   /** The present ranges. To be taken together with the offset that the checkpoint will name. */
   ranges(): QueueRanges {
+    // What is being deleted is left out: when that has ended, a list that is younger than the decision would say that it is missing.
+    const topics = this.#queues.topicNames().filter((topic) => !this.#deletedTopics.isClosed(topic));
     return Object.fromEntries(
-      this.#queues.topicNames().map((topic) => {
+      topics.map((topic) => {
         const queues = this.#queues.ofTopic(topic).filter(({ maxIndex }) => maxIndex > 0);
         return [topic, Object.fromEntries(queues.map((queue) => [queue.queueId, [queue.minIndex, queue.maxIndex]]))];
       }),

@@ -59,7 +59,9 @@ export class SegmentFiles {
 
   /** Makes durable which files there are: what an earlier process removed may be gone in the memory of the operating system alone. */
   async syncNames(): Promise<void> {
-    if (this.#starts.length > 0) await this.#fileSystem.syncDirectory(this.directory);
+    // Also where none is left: the only one may have been empty, and removed.
+    if ((await this.#fileSystem.stat(this.directory)) !== undefined)
+      await this.#fileSystem.syncDirectory(this.directory);
   }
 
   /** Start offsets of all files, ascending. */

@@ -117,16 +117,18 @@ export class TopicRemoval {
   async #decide(topic: string): Promise<void> {
     const { deletedTopics, log, queues } = this.#parts;
     deletedTopics.close(topic);
+    let endOffset: number;
     try {
       // A message on its way holds a number of the old queue, which means nothing in a new one. None is added: the topic is closed.
       await whenNothingIsOnItsWay(log, () => queues.ofTopic(topic));
-      // What the decision says of the log must not be undone by a power cut: later records would lie where it says that all is deleted.
+      // What the decision says of the log must not be undone by a power cut: later records would lie where it says that all is deleted. So it says where the log ended before the sync.
+      endOffset = log.visibleOffset;
       await log.syncWritten();
     } catch (error) {
       deletedTopics.reopen(topic);
       throw error;
     }
-    await deletedTopics.decide(topic, log.visibleOffset);
+    await deletedTopics.decide(topic, endOffset);
   }
 
   async #removeAll(topic: string, forget: ForgetTopic): Promise<void> {

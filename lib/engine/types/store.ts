@@ -137,6 +137,8 @@ export interface MessageStore {
   offsetByTime(topic: string, queueId: number, timestampMs: number): Promise<number>;
   /** Tells when records of a topic can be read. Returns a function that ends it. */
   onArrival(topic: string, listener: ArrivalListener): () => void;
+  /** Brings to the disk what can be read so far. Under SYNC_FLUSH it is there. */
+  syncWritten(): Promise<void>;
 }
 
 /** A topic as `config/topics.json` keeps it. Field names and defaults are RocketMQ's (`TopicConfig`). */

@@ -223,6 +223,7 @@ export class StoreHarness {
       queueRange: (topic, queueId) => store.queueRange(topic, queueId),
       offsetByTime: (topic, queueId, timestampMs) => store.offsetByTime(topic, queueId, timestampMs),
       onArrival: (topic, listener) => store.onArrival(topic, listener),
+      syncWritten: () => store.syncWritten(),
       ...changes,
     };
     this.context = { ...this.context, store: changed };

@@ -175,6 +175,7 @@ export class TimerHarness {
       queueRange: (topic, queueId) => messages.queueRange(topic, queueId),
       offsetByTime: (topic, queueId, timestampMs) => messages.offsetByTime(topic, queueId, timestampMs),
       onArrival: (topic, listener) => messages.onArrival(topic, listener),
+      syncWritten: () => messages.syncWritten(),
     };
   }
 }

@@ -118,6 +118,7 @@ function changed(store: MessageStore, change: StoreChange): MessageStore {
     queueRange: (topic, queueId) => store.queueRange(topic, queueId),
     offsetByTime: (topic, queueId, timestampMs) => store.offsetByTime(topic, queueId, timestampMs),
     onArrival: (topic, listener) => store.onArrival(topic, listener),
+    syncWritten: () => store.syncWritten(),
     ...change(store),
   };
 }

@@ -1,4 +1,4 @@
-import type { FaultyFileSystem } from '../../../lib/engine/io/index.js';
+import { FaultyFileSystem, ManualClock, SeededRandom } from '../../../lib/engine/io/index.js';
 import {
   filesIn,
   forkOf,
@@ -10,7 +10,7 @@ import {
   tellAll,
   type Told,
 } from '../../support/damaged-store.js';
-import { testDraft } from '../../support/test-store.js';
+import { openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
 
 const QUEUES = `${STORE}/consumequeue`;
 
@@ -99,6 +99,31 @@ describe('a store with missing files', () => {
     await removeAll(copy, `${QUEUES}/many/1`);
     await expectWhole(copy);
     await store.close();
+  });
+
+  it('goes on with the numbers of a queue whose messages have all expired, also after a crash that followed the opening', async () => {
+    const clock = new ManualClock();
+    const copy = new FaultyFileSystem({ random: new SeededRandom(1), clock });
+    const open = (): Promise<TestStore> =>
+      openTestStore({ path: STORE, fileSystem: copy, clock, fileReservedTimeHours: 1, deleteFileBatchMax: 100 });
+    let store = await open();
+    const append = async (topic: string, count: number, sizeBytes: number): Promise<void> => {
+      await store.topics.ensure(topic, 1);
+      for (let i = 0; i < count; i++) await store.messages.append(testDraft('x'.repeat(sizeBytes), { topic }));
+    };
+    await append('seldom', 5, 1);
+    await append('often', 60, 1000);
+    await clock.advance(2 * 3_600_000, () => store.activity.whenIdle());
+    await append('often', 1, 1);
+    await store.retention.clean();
+    await store.close();
+
+    await removeAll(copy, `${QUEUES}/often`);
+    for (let opening = 0; opening < 2; opening++) {
+      store = await open();
+      expect(store.messages.queueRange('seldom', 0)).toEqual({ minOffset: 5, maxOffset: 5 });
+      copy.crash('process');
+    }
   });
 
   it('names a missing file of the commit log', async () => {

@@ -38,6 +38,7 @@ describe('a backlog that has left the memory', () => {
   beforeEach(async () => {
     fileSystem = new BadSectorFileSystem();
     store = await open();
+    await store.topics.ensure('test-topic', QUEUES.length);
     for (let i = 0; i < MESSAGES_OF_QUEUE; i++) {
       await Promise.all(QUEUES.map((queueId) => store.messages.append(testDraft(`${i} ${BODY}`, { queueId }))));
     }

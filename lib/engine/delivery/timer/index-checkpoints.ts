@@ -1,4 +1,4 @@
-import type { Activity, Clock, EngineLogger, TimerHandle } from '../../types/index.js';
+import type { Activity, Clock, EngineLogger, MessageStore, TimerHandle } from '../../types/index.js';
 import { writeTimerCheckpoint } from './timer-checkpoint.js';
 import type { TimerIndex } from './timer-index.js';
 import { slotOf, slotStartMs } from './timer-time.js';
@@ -7,6 +7,7 @@ import { slotOf, slotStartMs } from './timer-time.js';
 const TRIM_INTERVAL_MS = 60_000;
 
 interface CheckpointEnvironment {
+  readonly store: Pick<MessageStore, 'syncWritten'>;
   readonly clock: Clock;
   readonly logger: EngineLogger;
   readonly activity: Activity;
@@ -89,6 +90,7 @@ export class IndexCheckpoints {
   }
 
   async #write(): Promise<void> {
+    if (!this.#isDirty || this.#isHeld) return;
     const trimPosition = await this.#trimPosition();
     if (!this.#isDirty || this.#isHeld) return;
     const { wheel, log, counts, fileSystem, checkpointPath } = this.#index;
@@ -99,6 +101,8 @@ export class IndexCheckpoints {
     const pendingCounts = counts.copy();
     const pages = wheel.takeDirty();
     try {
+      // Else a power cut would take the copies of messages that were handed on, and leave word that they were.
+      await this.#environment.store.syncWritten();
       await log.sync();
       await wheel.write(pages);
       const onCheckpoint = await counts.write(checkpoint.generation, pendingCounts, nowMs);
