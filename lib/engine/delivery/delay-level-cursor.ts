@@ -171,15 +171,18 @@ export class DelayLevelCursor {
       maxCount: count,
       maxBytes: MAX_SLICE_BYTES,
     });
+    // Where messages are missing, the batch goes on behind those that are due.
+    const endOffset = Math.min(batch.nextOffset, this.#offset + count);
+    const due = batch.messages.filter(({ queueOffset }) => queueOffset < endOffset);
     // Started in order, so that they lie in the log in order.
-    const results = await Promise.allSettled(batch.messages.map((record) => this.#deliverOne(record)));
+    const results = await Promise.allSettled(due.map((record) => this.#deliverOne(record)));
     const failed = results.findIndex((result) => result.status === 'rejected');
     if (failed >= 0) {
-      this.#advance(batch.messages[failed]!.queueOffset);
+      this.#advance(due[failed]!.queueOffset);
       throw (results[failed] as PromiseRejectedResult).reason;
     }
     if (batch.nextOffset <= this.#offset) throw new Error(`nothing could be read there (${batch.status})`);
-    this.#advance(batch.nextOffset);
+    this.#advance(endOffset);
   }
 
   async #deliverOne(record: StoredRecord): Promise<void> {

@@ -2,9 +2,11 @@ import {
   EmbeddedBroker,
   ManualClock,
   MemoryFileSystem,
+  SeededRandom,
   SilentLogger,
   type BrokerOptions,
 } from '../../../lib/engine/index.js';
+import { FaultyFileSystem } from '../../../lib/engine/io/index.js';
 import type { FileHandle } from '../../../lib/engine/types/index.js';
 
 const MIB = 1024 * 1024;
@@ -12,7 +14,7 @@ const DISK_BYTES = 16 * MIB;
 
 describe('a broker whose disk fills up', () => {
   let clock: ManualClock;
-  let files: MemoryFileSystem;
+  let files: MemoryFileSystem | FaultyFileSystem;
   let broker: EmbeddedBroker;
   let ballast: FileHandle;
 
@@ -161,6 +163,52 @@ describe('a broker whose disk fills up', () => {
     expect(next.queueOffset).toBe(receipts.at(-1)!.queueOffset);
     await advance(30_000);
     expect(await files.list('/store/commitlog')).toEqual(['00000000000000065536']);
+  });
+
+  it('delivers no delayed message early because others before it went with their file', async () => {
+    const disk = new FaultyFileSystem({ random: new SeededRandom(1), clock, totalBytes: DISK_BYTES });
+    files = disk;
+    ballast = await files.open('/ballast', 'create');
+    await open({
+      tailCacheBytes: MIB,
+      cleanFileForciblyEnable: true,
+      diskSpaceCleanForciblyRatio: 85,
+      deleteFileBatchMax: 1,
+    });
+    let handled = 0;
+    const earlyMs: number[] = [];
+    await broker.subscribe({
+      group: 'g',
+      subscriptions: [
+        {
+          topic: 'later',
+          handler: ({ body }) => {
+            handled++;
+            const leftMs = Number(body.toString()) - clock.now();
+            if (leftMs > 0) earlyMs.push(leftMs);
+          },
+        },
+      ],
+    });
+    // Level 16: 30 minutes. The first file is filled at once, those behind it twenty minutes later.
+    const sendDelayed = async (count: number): Promise<void> => {
+      const body = Buffer.from(String(clock.now() + 30 * 60_000).padEnd(4000));
+      for (let i = 0; i < count; i++) await broker.send({ topic: 'later', body, delayLevel: 16 });
+    };
+    await sendDelayed(17);
+    await advance(20 * 60_000);
+    await sendDelayed(600);
+    // The oldest file has to go. The disk can not sync that, and so the queues are not told.
+    disk.failNext({ code: 'EIO', operation: 'syncDirectory', pathPart: 'commitlog' });
+    await fillTo(94);
+    await advance(10_000);
+    await ballast.truncate(0);
+    expect((await files.list('/store/commitlog'))[0]).not.toBe('00000000000000000000');
+    await advance(10 * 60_000);
+    expect(earlyMs).toEqual([]);
+    await advance(20 * 60_000);
+    expect(handled).toBeGreaterThan(500);
+    expect(earlyMs).toEqual([]);
   });
 
   it('delivers messages that wait far longer than files are kept', async () => {

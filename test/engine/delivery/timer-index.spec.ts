@@ -11,7 +11,7 @@ import {
   slotStartMs,
 } from '../../../lib/engine/delivery/timer/timer-time.js';
 import { UnitMagic, writeUnit } from '../../../lib/engine/delivery/timer/timer-unit.js';
-import { ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
+import { FaultyFileSystem, ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
 import { STORE_PATH, TimerHarness } from './timer-harness.js';
 import { copyTree, PowerCutFileSystem } from './timer-power-cut.js';
 
@@ -357,6 +357,104 @@ describe('An index that is not there, or not ours,', () => {
     harness = await TimerHarness.open({ clock: harness.clock, fileSystem: harness.fileSystem });
     await harness.advance(2000);
     expect((await harness.delivered('orders')).map(({ body }) => body)).toEqual(['early', 'overdue', 'late']);
+    await harness.close();
+  });
+
+  it('is made again when that is found while deliveries are being tried again', async () => {
+    let isBusy = false;
+    const harness = await TimerHarness.open({
+      beforeAppend: async ({ topic }) => {
+        if (isBusy && topic === 'orders') throw new Error('the disk is busy');
+      },
+    });
+    const startMs = Math.ceil(harness.clock.now() / 1000) * 1000;
+    await harness.send('orders', 'a', startMs + 5200);
+    await harness.send('orders', 'b', startMs + 6200);
+    await harness.clock.advanceTo(startMs + 4000, () => harness.settle());
+    // In the unit of b, which is not in memory yet.
+    const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
+    await log.write(Buffer.from([0xff]), 52 + 45);
+    await log.close();
+    isBusy = true;
+    await harness.clock.advanceTo(startMs + 5600, () => harness.settle());
+    isBusy = false;
+    await harness.advance(60_000);
+    await harness.send('orders', 'c', harness.clock.now() + 5000);
+    await harness.advance(60_000);
+    expect((await harness.delivered('orders')).map(({ body }) => body)).toEqual(['a', 'b', 'c']);
+    await harness.close();
+  });
+
+  it('is made again also when its files can not be removed for a while, and the log is kept meanwhile', async () => {
+    const clock = new ManualClock();
+    const fileSystem = new FaultyFileSystem({ random: new SeededRandom(1), clock });
+    let harness = await TimerHarness.open({ clock, fileSystem });
+    const dueMs = clock.now() + 50_000;
+    const { handle } = await harness.send('orders', 'a', dueMs);
+    await harness.send('orders', 'b', dueMs);
+    await harness.settle();
+    harness = await harness.reopened();
+    const log = await fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
+    await log.write(Buffer.from([0xff]), 30);
+    await log.close();
+    fileSystem.failNext({ operation: 'remove', pathPart: 'timerwheel', code: 'EIO', times: 3 });
+    const recalled = harness.recall(handle!);
+    await harness.settle();
+    expect(await harness.timers.oldestPending()).toBe(0);
+    await harness.advance(2000);
+    await recalled;
+    await harness.advance(60_000);
+    expect(await harness.delivered('orders')).toEqual([{ body: 'b', atMs: dueMs }]);
+    expect(harness.logger.errors).toEqual([expect.stringContaining('could not be cleared')]);
+    await harness.close();
+  });
+
+  it('can be closed while its files can not be removed', async () => {
+    const clock = new ManualClock();
+    const fileSystem = new FaultyFileSystem({ random: new SeededRandom(1), clock });
+    let harness = await TimerHarness.open({ clock, fileSystem });
+    const dueMs = clock.now() + 50_000;
+    await harness.send('orders', 'a', dueMs);
+    await harness.settle();
+    harness = await harness.reopened();
+    const log = await fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
+    await log.write(Buffer.from([0xff]), 30);
+    await log.close();
+    fileSystem.failNext({ operation: 'remove', pathPart: 'timerwheel', code: 'EIO', times: 1000 });
+    await harness.advance(55_000);
+    await harness.close();
+    fileSystem.clearFaults();
+    harness = await TimerHarness.open({ clock, fileSystem });
+    await harness.advance(10_000);
+    expect((await harness.delivered('orders')).map(({ body }) => body)).toEqual(['a']);
+    await harness.close();
+  });
+
+  it('is no index for the next start before it is whole again, whoever looks into it meanwhile', async () => {
+    let harness = await TimerHarness.open();
+    for (let i = 0; i < 10; i++) await harness.send('orders', String(i), harness.clock.now() + 50_000 + i);
+    await harness.advance(3000);
+    await harness.close();
+    const { clock, fileSystem } = harness;
+    const log = await fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
+    await log.truncate(52 * 10);
+    await log.close();
+    let pulls = 0;
+    harness = new TimerHarness({
+      clock,
+      fileSystem,
+      beforePull: async () => {
+        // The first batch is in the index.
+        if (++pulls === 2) await harness.timers.oldestPending();
+        if (pulls === 2) wheelBytes.push((await fileSystem.stat(`${STORE_PATH}/timerwheel`))?.sizeBytes);
+      },
+    });
+    const wheelBytes: (number | undefined)[] = [];
+    await harness.openStore();
+    await harness.openTimers();
+    expect(wheelBytes).toEqual([undefined]);
+    await harness.advance(60_000);
+    expect(await harness.delivered('orders')).toHaveLength(10);
     await harness.close();
   });
 

@@ -68,6 +68,7 @@ export class TimerDispatcher {
 
   /** Delivers from now on. Before that, everything is to be in the index, or a message could be delivered whose recall is not. */
   start(): void {
+    this.#failures = 0;
     this.#isEnabled = true;
     this.wake();
   }

@@ -68,6 +68,7 @@ export class TimerIndexer {
   start(rebuild: Rebuild | undefined): void {
     this.#rebuild = rebuild;
     this.#foundOffset = rebuild === undefined ? 0 : this.#context.store.queueRange(TIMER_TOPIC, 0).maxOffset;
+    this.#failures = 0;
     this.#isEnabled = true;
     this.wake();
   }

@@ -1,5 +1,5 @@
 import { StoreClosedError } from '../../../errors/index.js';
-import { TIMER_TOPIC, type RecordDraft, type ServiceContext } from '../../types/index.js';
+import { TIMER_TOPIC, type RecordDraft, type ServiceContext, type TimerHandle } from '../../types/index.js';
 import { IndexCheckpoints } from './index-checkpoints.js';
 import { openIndex, ownRebuild, type Rebuild } from './index-opening.js';
 import type { PendingTimers } from './pending-counts.js';
@@ -16,6 +16,8 @@ import { newTimerStatistics, type TimerStatistics } from './timer-statistics.js'
 import { slotOf } from './timer-time.js';
 
 const TIMER_QUEUES = 1;
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 10_000;
 /** While the index catches up, what is overdue by more than a day counts as overdue by a day. */
 const MOST_OVERDUE_SLOTS = 86_400;
 
@@ -38,6 +40,8 @@ export class TimerService {
   #catchingUp: Promise<void> | undefined;
   #state: 'not started' | 'running' | 'closing' = 'not started';
   #closing: Promise<void> | undefined;
+  #pauseTimer: TimerHandle | undefined;
+  #endPause: () => void = () => undefined;
 
   /** @throws InvalidOptionError */
   constructor(context: ServiceContext, files: TimerFiles, options: Partial<TimerOptions> = {}) {
@@ -182,6 +186,8 @@ export class TimerService {
     if (this.#state === 'not started') return;
     this.#state = 'closing';
     this.#stopListening?.();
+    this.#pauseTimer?.cancel();
+    this.#endPause();
     await this.#indexer.close();
     await this.#dispatcher.stop();
     await this.#catchingUp;
@@ -236,18 +242,40 @@ export class TimerService {
     this.#catchingUp = this.#rebuild(String(error));
   }
 
+  /** Until it succeeds the timer topic is what says which timers wait. */
   async #rebuild(reason: string): Promise<void> {
-    const { clock, logger } = this.#context;
-    try {
-      await Promise.all([this.#indexer.stop(), this.#dispatcher.stop(), this.#checkpoints?.hold()]);
-      const { queueOffset, rollWindowMs } = this.#index;
-      const rebuild = ownRebuild(reason, queueOffset, this.#index.doneUpTo(clock.now()), rollWindowMs);
-      await this.#clearIndex(rebuild);
-      this.#checkpoints?.markDirty();
-      if (this.#state === 'running') this.#catchUp(rebuild);
-    } catch (failure) {
-      logger.error(`The timer index could not be made again; the next start will do it: ${String(failure)}`);
+    const { clock } = this.#context;
+    await Promise.all([this.#indexer.stop(), this.#dispatcher.stop(), this.#checkpoints?.hold()]);
+    const { queueOffset, rollWindowMs } = this.#index;
+    const rebuild = ownRebuild(reason, queueOffset, this.#index.doneUpTo(clock.now()), rollWindowMs);
+    for (let failures = 0; !(await this.#isCleared(rebuild, failures)); failures++) {
+      await this.#pause(Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS));
+      if (this.#state !== 'running') return;
     }
+    this.#checkpoints?.markDirty();
+    if (this.#state === 'running') this.#catchUp(rebuild);
+  }
+
+  async #isCleared(rebuild: Rebuild, failures: number): Promise<boolean> {
+    try {
+      await this.#clearIndex(rebuild);
+      return true;
+    } catch (error) {
+      if (failures === 0) {
+        const { logger } = this.#context;
+        logger.error(`The timer index could not be cleared, it is tried again until it succeeds: ${String(error)}`);
+      }
+      return false;
+    }
+  }
+
+  /** Ends at the close, too. */
+  async #pause(durationMs: number): Promise<void> {
+    if (this.#state !== 'running') return;
+    await new Promise<void>((resolve) => {
+      this.#endPause = resolve;
+      this.#pauseTimer = this.#context.clock.setTimer(resolve, durationMs);
+    });
   }
 
   async #clearIndex({ done }: Rebuild): Promise<void> {

@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 import { bodyCrc32 } from '../../store/crc32.js';
 import { readInt64, writeInt32, writeInt64 } from '../../store/record-format.js';
 import type { FileHandle, FileSystem } from '../../types/index.js';
@@ -178,6 +180,8 @@ export class TimerWheel {
     this.#pages.clear();
     await this.close();
     await this.#fileSystem.remove(this.path);
+    // Else a power cut could bring it back, and it would meet another timer log.
+    await this.#fileSystem.syncDirectory(posix.dirname(this.path));
   }
 
   async close(): Promise<void> {
@@ -229,7 +233,9 @@ export class TimerWheel {
       const firstIndex = sec % WHEEL_SLOTS;
       const slots = Math.min(toSec - sec + 1, WHEEL_SLOTS - firstIndex, SCAN_BYTES / SLOT_BYTES);
       const bytes = block.subarray(0, slots * SLOT_BYTES);
-      const readBytes = await (await this.#openFile()).read(bytes, firstIndex * SLOT_BYTES);
+      // Whoever looks makes no file: one that is whole says that the index is, and of one that is being made again nothing is on the disk yet.
+      const isThere = this.#file !== undefined || (await this.isWhole());
+      const readBytes = isThere ? await (await this.#openFile()).read(bytes, firstIndex * SLOT_BYTES) : 0;
       bytes.fill(0, readBytes);
       for (let i = 0; i < slots; i++, sec++) {
         const page = this.#pages.get(pageOf(sec));
