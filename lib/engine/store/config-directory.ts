@@ -28,7 +28,7 @@ export class ConfigDirectory implements StateDirectory {
   readonly #path: string;
   readonly #environment: ConfigDirectoryEnvironment;
   readonly #files: ConfigFile[] = [];
-  /** The directory is there, and its name is on the disk. */
+  /** The directory is there, and its name and those of its files are on the disk. */
   #isMade = false;
   #syncLog: SyncLog = () => Promise.resolve();
 
@@ -41,7 +41,11 @@ export class ConfigDirectory implements StateDirectory {
     name: string,
     options: { readonly snapshot: () => unknown; readonly flushIntervalMs: number },
   ): Promise<StateFile> {
-    if (!this.#isMade) await makeDurableDirectory(this.#environment.fileSystem, this.#path);
+    if (!this.#isMade) {
+      await makeDurableDirectory(this.#environment.fileSystem, this.#path);
+      // What is read here may be in the memory of the operating system alone: an earlier process wrote it, and ended before its name was on the disk.
+      await this.#environment.fileSystem.syncDirectory(this.#path);
+    }
     this.#isMade = true;
     const path = `${this.#path}/${name}`;
     const { content, text } = await this.#read(path);

@@ -64,6 +64,8 @@ export class ConfigTable<Entry> {
         if (before === undefined) this.#entries.delete(name);
         else this.#entries.set(name, before);
       }
+      // A later change may have taken the entry to the disk meanwhile.
+      this.#file?.markDirty();
       throw error;
     }
   }
@@ -77,6 +79,7 @@ export class ConfigTable<Entry> {
       await this.#changed();
     } catch (error) {
       if (!this.#entries.has(name)) this.#entries.set(name, before);
+      this.#file?.markDirty();
       throw error;
     }
   }
