@@ -17,6 +17,8 @@ export interface LogEnd {
   readonly offset: number;
   /** What is wrong with the bytes there; undefined: nothing was ever written there. */
   readonly reason: string | undefined;
+  /** What stands there may be a record of a version that is not known here. */
+  readonly isNewer?: boolean | undefined;
 }
 
 export interface LogVisitor {

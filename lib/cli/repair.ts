@@ -4,7 +4,7 @@ import { openStore } from '../engine/store/index.js';
 import { offsetFileName, storePaths, type StorePaths } from '../engine/store/file-names.js';
 import type { SegmentFiles } from '../engine/store/segment-files.js';
 import { StoreOwner } from '../engine/store/store-owner.js';
-import type { FileSystem } from '../engine/types/index.js';
+import { SCHEDULE_TOPIC, type FileSystem } from '../engine/types/index.js';
 import { deletions } from './config-content.js';
 import { keepBytes, keepPath } from './keep.js';
 import { walkLog, type BrokenStretch, type LogEnd } from './log-walk.js';
@@ -47,7 +47,7 @@ interface Findings {
  * from the log. What is removed is kept in `broken/`.
  *
  * @throws StoreLockedError, StoreMissingError
- * @throws RepairRefusedError parts in the middle are broken, and it was not allowed to skip them
+ * @throws RepairRefusedError parts in the middle are broken, or a newer version has written the end, and it was not allowed to skip them
  */
 export async function repairStore(path: string, options: RepairOptions): Promise<Repair> {
   const fileSystem = new NodeFileSystem();
@@ -68,8 +68,7 @@ export async function repairStore(path: string, options: RepairOptions): Promise
     await giveSizes(wrong, shape, startedMs);
     await withLog(fileSystem, shape, (segments) => mendLog(fileSystem, segments, paths, findings, startedMs));
     await setDerivedFilesAside(fileSystem, paths, findings, startedMs);
-    // A crash may have cut the only file, and then nothing tells the size that it had. The next opening knows it, and does the rest.
-    if (!owner.wasClosedCleanly && findings.fileCount === 1) return { isDone: true, steps };
+    if (isLeftToOpening(shape, findings, owner.wasClosedCleanly)) return { isDone: true, steps };
   } finally {
     await owner.release(false);
   }
@@ -83,6 +82,16 @@ export async function repairStore(path: string, options: RepairOptions): Promise
   });
   await store.close();
   return { isDone: true, steps };
+}
+
+/** The next opening knows what no file tells, and does the rest. */
+function isLeftToOpening(shape: StoreShape, { fileCount, queues }: Findings, wasClosedCleanly: boolean): boolean {
+  // A crash may have cut the only file, and then nothing tells the size that it had.
+  if (!wasClosedCleanly && fileCount === 1) return true;
+  // Files of another size would keep the store from being opened.
+  if (!shape.isQueueFileSizeSure) return true;
+  // Entries of delayed messages say when these are due, and only the broker knows how long its levels are.
+  return [...queues].some((queue) => queue.startsWith(`${SCHEDULE_TOPIC}/`));
 }
 
 async function findBroken(
@@ -120,6 +129,11 @@ async function plan(
     const reason = `${broken.length} parts in the middle of the log are broken, ${bytes} bytes, and records follow; --skip-corrupt gives up what stands in them`;
     throw new RepairRefusedError({ path: shape.path, reason });
   }
+  // What a later version has written is not broken; its messages are given up only by who says so.
+  if (end.isNewer === true && yes && !skipCorrupt) {
+    const reason = `the log ends in records of a newer version, behind ${nameOf(end.offset)}; --skip-corrupt gives them up`;
+    throw new RepairRefusedError({ path: shape.path, reason });
+  }
   const steps = broken.map(
     ({ from, to, reason }) =>
       `step over ${to - from} bytes in ${nameOf(from)} (${reason})${skipCorrupt ? '' : ': needs --skip-corrupt'}`,
@@ -127,7 +141,10 @@ async function plan(
   if (broken.length > 0) {
     steps.push('leave the offsets of the messages in them empty, which a broker of Apache RocketMQ does not read over');
   }
-  if (end.reason !== undefined) steps.push(`cut off the end of the log behind ${nameOf(end.offset)} (${end.reason})`);
+  if (end.reason !== undefined) {
+    const needs = end.isNewer === true && !skipCorrupt ? ': needs --skip-corrupt' : '';
+    steps.push(`cut off the end of the log behind ${nameOf(end.offset)} (${end.reason})${needs}`);
+  }
   steps.push(`make ${queues.size} consume queues again`);
   if ((await fileSystem.list(storePaths(shape.path).index)).length > 0) steps.push('make the key index again');
   return steps;

@@ -11,6 +11,8 @@ export interface StoreShape {
   readonly path: string;
   readonly segmentBytes: number;
   readonly queueFileBytes: number;
+  /** False: there is no queue, or their files differ in size, so that {@link queueFileBytes} is a guess. */
+  readonly isQueueFileSizeSure: boolean;
   /** Undefined: there is no index, or its sizes can not be told. */
   readonly index: IndexLayout | undefined;
 }
@@ -26,10 +28,12 @@ const MAX_SEARCHED_FILES = 4;
 export async function shapeOf(fileSystem: FileSystem, path: string): Promise<StoreShape> {
   const paths = storePaths(path);
   if ((await fileSystem.stat(paths.commitLog))?.kind !== 'directory') throw new StoreMissingError({ path });
+  const queueFileSizes = await sizesOfQueueFiles(fileSystem, paths.consumeQueue);
   return {
     path,
     segmentBytes: (await fileSizeIn(fileSystem, paths.commitLog)) ?? DEFAULT_SEGMENT_BYTES,
-    queueFileBytes: (await queueFileSize(fileSystem, paths.consumeQueue)) ?? DEFAULT_QUEUE_FILE_BYTES,
+    queueFileBytes: queueFileSizes[0] ?? DEFAULT_QUEUE_FILE_BYTES,
+    isQueueFileSizeSure: queueFileSizes.length === 1,
     index: await indexLayout(fileSystem, paths.index),
   };
 }
@@ -78,14 +82,20 @@ async function fileSizeIn(fileSystem: FileSystem, directory: string): Promise<nu
   return second === undefined ? undefined : Number(second) - Number(first);
 }
 
-async function queueFileSize(fileSystem: FileSystem, directory: string): Promise<number | undefined> {
+/** Each size once, that of most files first. */
+async function sizesOfQueueFiles(fileSystem: FileSystem, directory: string): Promise<readonly number[]> {
+  const counts = new Map<number, number>();
   for (const topic of await fileSystem.list(directory)) {
     for (const queueId of await subdirectories(fileSystem, `${directory}/${topic}`)) {
-      const sizeBytes = await fileSizeIn(fileSystem, `${directory}/${topic}/${queueId}`);
-      if (sizeBytes !== undefined && sizeBytes % QUEUE_ENTRY_BYTES === 0) return sizeBytes;
+      const queue = `${directory}/${topic}/${queueId}`;
+      for (const name of await fileSystem.list(queue)) {
+        const sizeBytes = (await fileSystem.stat(`${queue}/${name}`))?.sizeBytes ?? 0;
+        if (parseOffsetFileName(name) === undefined || sizeBytes === 0 || sizeBytes % QUEUE_ENTRY_BYTES !== 0) continue;
+        counts.set(sizeBytes, (counts.get(sizeBytes) ?? 0) + 1);
+      }
     }
   }
-  return undefined;
+  return [...counts].toSorted(([, count], [, other]) => other - count).map(([sizeBytes]) => sizeBytes);
 }
 
 /** Names of the directories in a directory; none when it is a file. */

@@ -1,5 +1,4 @@
 import type { FilePool } from '../engine/store/file-pool.js';
-import { isIndexed } from '../engine/store/dispatcher.js';
 import {
   INDEX_ENTRY_BYTES,
   INDEX_HEADER_BYTES,
@@ -9,7 +8,7 @@ import {
   readEntryPhysicalOffset,
   type IndexLayout,
 } from '../engine/store/index-file-format.js';
-import { IndexKeys, keyEnd } from '../engine/store/index-keys.js';
+import { IndexKeys, isIndexed, keyEnd } from '../engine/store/index-keys.js';
 import type { StoredMessage } from '../engine/store/stored-message.js';
 import { Property, type FileSystem } from '../engine/types/index.js';
 import type { Faults } from './faults.js';

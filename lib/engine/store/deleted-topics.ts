@@ -48,6 +48,14 @@ export class DeletedTopics {
     }
   }
 
+  /** The log ends here: a repair may have cut it behind deletions, and what is stored from now on comes after them. Resolves when that is on disk. */
+  async endAt(offset: number): Promise<void> {
+    const beyond = [...this.#deletions].filter(([, { endOffset }]) => endOffset > offset);
+    if (beyond.length === 0) return;
+    for (const [topic, deletion] of beyond) this.#deletions.set(topic, { ...deletion, endOffset: offset });
+    await this.#flush();
+  }
+
   /** True for a record of a topic that was deleted after the record was stored. */
   covers(topic: string, physicalOffset: number): boolean {
     const deletion = this.#deletions.get(topic);

@@ -1,6 +1,7 @@
 import { SysFlag, type ArrivalListener } from '../types/index.js';
 import type { PendingRecord } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
+import { isIndexed } from './index-keys.js';
 import type { KeyIndex } from './key-index.js';
 import type { TagsCodes } from './tags-code.js';
 
@@ -55,11 +56,6 @@ export class Dispatcher {
       for (const listener of listeners) listener(queueId, queueOffset);
     }
   }
-}
-
-/** Rolled-back transaction records are found by no key (`IndexService.buildIndex`). */
-export function isIndexed(sysFlag: number): boolean {
-  return (sysFlag & SysFlag.TRANSACTION_TYPE) !== SysFlag.TRANSACTION_ROLLBACK;
 }
 
 /** Prepared and rolled-back transaction records are in no queue (`CommitLogDispatcherBuildConsumeQueue`). */

@@ -20,6 +20,7 @@ const MAX_UNCOVERED_ENTRIES = 262_144;
 const SLOTS_OF_AN_ENTRY = 20;
 /** A small file writes its slots so often before it is full. */
 const SLOT_WRITINGS = 4;
+const UNKNOWN_MARK = -1;
 
 /** An index file at one moment: what a checkpoint can speak of. */
 export interface IndexFileState {
@@ -162,8 +163,8 @@ export class IndexFile {
       indexCount,
       (entryNumber) => this.#laterEntryBefore(entryNumber),
       (bytes, firstSlot) => this.#write(bytes, this.#layout.slotPosition(firstSlot)),
+      () => this.#datasync(),
     );
-    await this.#datasync();
     this.#coveredCount = indexCount;
     await this.#writeMark(isComplete ? 0 : indexCount);
     if (!isComplete) return;
@@ -264,6 +265,12 @@ export class IndexFile {
   }
 
   async #datasync(): Promise<void> {
-    await this.#pool.use(this.path, 'write', (file) => file.datasync());
+    try {
+      await this.#pool.use(this.path, 'write', (file) => file.datasync());
+    } catch (error) {
+      // It may not have got to the disk, and no later sync brings it there.
+      this.#mark = UNKNOWN_MARK;
+      throw error;
+    }
   }
 }

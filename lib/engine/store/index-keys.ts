@@ -1,3 +1,4 @@
+import { SysFlag } from '../types/index.js';
 import { extendJavaHash, extendJavaHashUtf8, javaStringHash } from './java-hash.js';
 
 /** Topics come from outside, so what is remembered of them is bounded. */
@@ -31,6 +32,11 @@ export class IndexKeys {
     this.#topicHashes.set(topic, hash);
     return hash;
   }
+}
+
+/** Rolled-back transaction records are found by no key (`IndexService.buildIndex`). */
+export function isIndexed(sysFlag: number): boolean {
+  return (sysFlag & SysFlag.TRANSACTION_TYPE) !== SysFlag.TRANSACTION_ROLLBACK;
 }
 
 /** Where the key that begins at `start` ends: at the next blank, or at the end of the text. */

@@ -12,7 +12,10 @@ import {
   readEntryTimeDiff,
   timeDiffSeconds,
 } from './index-file-format.js';
+import { isIndexed, keyEndUtf8 } from './index-keys.js';
+import { scanLog } from './log-scan.js';
 import { checkRecord } from './record-checker.js';
+import { ScannedRecord } from './scanned-record.js';
 import type { SegmentFiles } from './segment-files.js';
 
 export interface IndexSurroundings {
@@ -47,7 +50,7 @@ export async function findIndex(surroundings: IndexSurroundings): Promise<FoundI
     const path = `${directory}/${name}`;
     const header = isDamaged ? undefined : await readHeader(path, surroundings);
     const file = header && IndexFile.finished(path, layout, pool, header);
-    if (file !== undefined && (await isReliable(file, surroundings))) {
+    if (file !== undefined && (await isReliable(file, surroundings)) && (await follows(file, files.at(-1), segments))) {
       files.push(file);
       continue;
     }
@@ -114,6 +117,34 @@ async function isReliable(file: IndexFile, surroundings: IndexSurroundings): Pro
   }
   // As in RocketMQ: what came after the checkpoint may be in the file in part (`IndexService.load`). Files of ours have no such entries.
   return wasClosedCleanly || endTimestampMs <= checkpoint.indexMsgTimestampMs;
+}
+
+/** False when the log has a record before the file, and behind the one before it, that belongs in the index: a file is missing in between. */
+async function follows(file: IndexFile, previous: IndexFile | undefined, segments: SegmentFiles): Promise<boolean> {
+  const lastOffset = previous?.header.endPhyOffset ?? -1;
+  const from = Math.max(lastOffset, segments.firstOffset);
+  const { beginPhyOffset } = file.header;
+  if (beginPhyOffset <= from) return true;
+  const record = new ScannedRecord();
+  let isComplete = true;
+  await scanLog(
+    segments,
+    from,
+    (bytes, at, _sizeBytes, offset) => {
+      if (offset === lastOffset) return;
+      record.moveTo(bytes, at);
+      if (isIndexed(record.sysFlag) && holdsKey(record)) isComplete = false;
+    },
+    { untilOffset: beginPhyOffset },
+  );
+  return isComplete;
+}
+
+function holdsKey({ bytes, uniqKey, keys }: ScannedRecord): boolean {
+  if (!uniqKey.isEmpty) return true;
+  let start = keys.start;
+  while (start < keys.end && keyEndUtf8(bytes, start, keys.end) === start) start++;
+  return start < keys.end;
 }
 
 async function physicalOffsetOf(file: IndexFile, entryNumber: number): Promise<number | undefined> {

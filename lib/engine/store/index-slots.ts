@@ -53,8 +53,25 @@ export class SlotTable {
    * them before it has them.
    *
    * @param previousOf the entry before a later one, in its slot; 0: none
+   * @param sync brings to the disk what was written. After one that failed the next one would do nothing, so all of it is written again
    */
   async save(
+    indexCount: number,
+    previousOf: (entryNumber: number) => number,
+    write: (bytes: Buffer, firstSlot: number) => Promise<void>,
+    sync: () => Promise<void>,
+  ): Promise<void> {
+    const dirtyBefore = this.#dirty.slice();
+    try {
+      await this.#writeDirty(indexCount, previousOf, write);
+      await sync();
+    } catch (error) {
+      dirtyBefore.forEach((isDirty, chunk) => (this.#dirty[chunk]! |= isDirty));
+      throw error;
+    }
+  }
+
+  async #writeDirty(
     indexCount: number,
     previousOf: (entryNumber: number) => number,
     write: (bytes: Buffer, firstSlot: number) => Promise<void>,
@@ -63,12 +80,7 @@ export class SlotTable {
     for (let start = dirty.indexOf(1); start >= 0; start = dirty.indexOf(1, start)) {
       let end = start;
       while (end < dirty.length && dirty[end] === 1 && end - start < MAX_RUN_CHUNKS) dirty[end++] = 0;
-      try {
-        await write(this.#copyAsOf(indexCount, previousOf, start, end), start * CHUNK_SLOTS);
-      } catch (error) {
-        dirty.fill(1, start, end);
-        throw error;
-      }
+      await write(this.#copyAsOf(indexCount, previousOf, start, end), start * CHUNK_SLOTS);
       start = end;
     }
   }

@@ -275,6 +275,7 @@ async function openOwnedStore(
   }
   // Also where nothing is made again: a crash may have come after an opening that did so, and before its first checkpoint. A topic that is in no table any more was deleted by another broker.
   queueList.keepNumbers(foundQueues, (topic) => queuesAreMissing || hasGap || topics.get(topic) !== undefined);
+  await deletedTopics.endAt(endOffset);
   if (recovered.firstDisorder !== undefined) throw disorderError(recovered.firstDisorder, segments);
   if (!owner.wasClosedCleanly) {
     const tookMs = Math.round(clock.monotonicMs() - startedMs);

@@ -1,8 +1,8 @@
 import type { ConsumeQueue } from './consume-queue.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
-import { isIndexed, isQueued } from './dispatcher.js';
-import { indexTopicHash } from './index-keys.js';
+import { isQueued } from './dispatcher.js';
+import { indexTopicHash, isIndexed } from './index-keys.js';
 import type { KeyIndex } from './key-index.js';
 import { canBeMessage, canBeTopic } from './queue-place.js';
 import { type ByteRange, ScannedRecord } from './scanned-record.js';

@@ -91,3 +91,90 @@ describe('a power cut at any call while the index is brought to the disk', () =>
     }
   });
 });
+
+describe('a sync of the index that fails', () => {
+  const sizes = { maxHashSlotNum: 20_000, maxIndexNum: 4000, mappedFileSizeCommitLogBytes: 1024 * 1024 };
+
+  it.each([1, 2, 3, 4, 5, 6])(
+    'costs nothing that is found by key, also after a power cut (sync %i)',
+    async (failing) => {
+      const clock = new ManualClock();
+      const disk = new FaultyFileSystem({ random: new SeededRandom(3), clock });
+      let syncs = 0;
+      const fileSystem = new Proxy(disk, {
+        get(object, name) {
+          const member = Reflect.get(object, name, object) as unknown;
+          if (typeof member !== 'function') return member;
+          if (name !== 'open') return member.bind(object) as unknown;
+          return async (path: string, mode: 'read' | 'write' | 'create') => {
+            const file = await object.open(path, mode);
+            if (!path.includes('/index/')) return file;
+            return {
+              ...file,
+              datasync: () => {
+                if (++syncs === failing) disk.failNext({ operation: 'datasync', pathPart: '/index/', code: 'EIO' });
+                return file.datasync();
+              },
+            };
+          };
+        },
+      });
+      const store = await openTestStore({ path: '/store', fileSystem, clock, ...sizes });
+      await appendMany(store, 0, 1500);
+      for (let i = 0; i < 4; i++) {
+        await checkpoint(store);
+        await append(store, `V${i}`);
+      }
+      await checkpoint(store);
+      expect(syncs).toBeGreaterThan(6);
+      disk.clearFaults();
+      await store.close();
+      disk.crash('power', 0);
+      const again = await openTestStore({ path: '/store', fileSystem: disk, clock, ...sizes });
+      expect((await found(again, 1500)).unique).toBe(Math.ceil(1500 / 13));
+      await again.close();
+    },
+  );
+});
+
+describe('a file of the index that is missing', () => {
+  const sizes = { maxHashSlotNum: 61, maxIndexNum: 100 };
+  const MESSAGES = 170;
+  let clock: ManualClock;
+  let disk: FaultyFileSystem;
+  let files: readonly string[];
+
+  const expectAllFound = async (): Promise<void> => {
+    const store = await openTestStore({ path: '/store', fileSystem: disk, clock, ...sizes });
+    expect((await found(store, MESSAGES)).unique).toBe(Math.ceil(MESSAGES / 13));
+    await store.close();
+  };
+
+  beforeEach(async () => {
+    clock = new ManualClock();
+    disk = new FaultyFileSystem({ random: new SeededRandom(3), clock });
+    const store = await openTestStore({ path: '/store', fileSystem: disk, clock, ...sizes });
+    for (let i = 0; i < MESSAGES; i++) await append(store, `U${i}`);
+    await store.close();
+    files = (await disk.list('/store/index')).toSorted();
+    expect(files).toHaveLength(4);
+  });
+
+  it.each([0, 1, 2, 3])('is made again: number %i', async (number) => {
+    await disk.remove(`/store/index/${files[number]!}`);
+    await expectAllFound();
+  });
+
+  it('is made again also when an opening ended while it removed those that can not be relied on', async () => {
+    const file = await disk.open(`/store/index/${files[1]!}`, 'write');
+    await file.write(Buffer.alloc(8, 1), 24);
+    await file.datasync();
+    await file.close();
+    disk.failNext({ operation: 'remove', pathPart: files[2]!, code: 'EMFILE' });
+    await expect(openTestStore({ path: '/store', fileSystem: disk, clock, ...sizes })).rejects.toMatchObject({
+      code: 'STORE_UNUSABLE',
+    });
+    disk.crash('process');
+    await expectAllFound();
+  });
+});
