@@ -1,5 +1,6 @@
 import { FaultyFileSystem, ManualClock, SeededRandom } from '../../../lib/engine/io/index.js';
 import { formatProperties } from '../../../lib/engine/store/index.js';
+import { HookedFileSystem } from '../../support/hooked-file-system.js';
 import { openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
 
 /** Several pages each of slots and entries: a power cut takes some and leaves others. */
@@ -99,27 +100,13 @@ describe('a sync of the index that fails', () => {
     'costs nothing that is found by key, also after a power cut (sync %i)',
     async (failing) => {
       const clock = new ManualClock();
-      const disk = new FaultyFileSystem({ random: new SeededRandom(3), clock });
+      const disk = new HookedFileSystem(clock);
       let syncs = 0;
-      const fileSystem = new Proxy(disk, {
-        get(object, name) {
-          const member = Reflect.get(object, name, object) as unknown;
-          if (typeof member !== 'function') return member;
-          if (name !== 'open') return member.bind(object) as unknown;
-          return async (path: string, mode: 'read' | 'write' | 'create') => {
-            const file = await object.open(path, mode);
-            if (!path.includes('/index/')) return file;
-            return {
-              ...file,
-              datasync: () => {
-                if (++syncs === failing) disk.failNext({ operation: 'datasync', pathPart: '/index/', code: 'EIO' });
-                return file.datasync();
-              },
-            };
-          };
-        },
-      });
-      const store = await openTestStore({ path: '/store', fileSystem, clock, ...sizes });
+      disk.hook = (operation, path) => {
+        if (operation !== 'datasync' || !path.includes('/index/')) return;
+        if (++syncs === failing) disk.failNext({ operation: 'datasync', pathPart: '/index/', code: 'EIO' });
+      };
+      const store = await openTestStore({ path: '/store', fileSystem: disk, clock, ...sizes });
       await appendMany(store, 0, 1500);
       for (let i = 0; i < 4; i++) {
         await checkpoint(store);
