@@ -31,14 +31,16 @@ export async function chooseScanStart(
 ): Promise<number> {
   if (queuesAreMissing) return segments.firstOffset;
   const confirmed = checkpoint.confirmPhyOffset;
-  if (
-    confirmed > segments.firstOffset &&
-    confirmed <= segments.endOffset &&
-    (await isRecordStart(segments, confirmed))
-  ) {
-    return confirmed;
-  }
-  // A broker of Apache RocketMQ wrote last: it leaves times only (`isMappedFileMatchedRecover`).
+  const isInLog = confirmed > segments.firstOffset && confirmed <= segments.endOffset;
+  if (isInLog && (await isRecordStart(segments, confirmed))) return confirmed;
+  const start = await startByTime(segments, checkpoint);
+  // What stands there may be the torn head of a later record. Queues must not be cut back to less than the checkpoint says: an opening after this one would trust it.
+  if (isInLog && (await scanLog(segments, start, () => undefined)).offset === confirmed) return confirmed;
+  return start;
+}
+
+/** A broker of Apache RocketMQ wrote last: it leaves times only (`isMappedFileMatchedRecover`). */
+async function startByTime(segments: SegmentFiles, checkpoint: CheckpointState): Promise<number> {
   const trustedMs = trustedTimestampMs(checkpoint);
   for (const start of segments.starts.toReversed()) {
     const firstTimestampMs = await firstStoreTimestamp(segments, start);

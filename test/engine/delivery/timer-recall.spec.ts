@@ -295,6 +295,34 @@ describe('A recalled message', () => {
     await harness.close();
   });
 
+  it('is not delivered when retention takes its recall after the message was read', async () => {
+    const harness = new TimerHarness({});
+    await harness.openStore();
+    const { store } = harness.context;
+    let recallOffset = -1;
+    let isRemoved = false;
+    harness.context = {
+      ...harness.context,
+      store: {
+        ...store,
+        readRecord: (physicalOffset) => {
+          // Its file goes in this moment, and with it the one before.
+          if (physicalOffset === recallOffset) isRemoved = true;
+          return isRemoved ? undefined : store.readRecord(physicalOffset);
+        },
+      },
+    };
+    await harness.openTimers();
+    const { handle } = await harness.send('orders', 'a', harness.clock.now() + 5000);
+    await harness.recall(handle!);
+    recallOffset = (await harness.messages('rmq_sys_wheel_timer')).at(-1)!.commitLogOffset;
+    await harness.advance(10_000);
+    expect(isRemoved).toBe(true);
+    expect(await bodies(harness)).toEqual([]);
+    expect(harness.timers.statistics.lost).toBe(1);
+    await harness.close();
+  });
+
   it('is told from one of the same id that goes to another topic', async () => {
     const harness = await TimerHarness.open();
     const dueMs = harness.clock.now() + 5000;

@@ -2,7 +2,7 @@ import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 
 import { StoreCorruptError, StoreFormatError } from '../../../lib/errors/index.js';
-import { ManualClock } from '../../../lib/engine/io/index.js';
+import { FaultyFileSystem, ManualClock, SeededRandom } from '../../../lib/engine/io/index.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temporary-directory.js';
 import {
   bodiesOf,
@@ -128,6 +128,29 @@ describe('a store that is opened again', () => {
     const lostFile = join(directory.path, 'b', 'consumequeue', 'test-topic', '0', lost!);
     await writeFile(lostFile, Buffer.alloc((await readFile(lostFile)).length));
     expect(await bodiesOf(await open('b'))).toEqual(numbers(0, 60));
+  });
+
+  it('keeps what a checkpoint says to be in the queues, also when a torn write begins where it ends', async () => {
+    const clock = new ManualClock();
+    const disk = new FaultyFileSystem({ random: new SeededRandom(1), clock });
+    const openThere = (): Promise<TestStore> => openTestStore({ path: '/store', fileSystem: disk, clock });
+    let store = await openThere();
+    await append(store, numbers(0, 40));
+    const last = await store.messages.append(testDraft('message 40'));
+    const endOffset = last.physicalOffset + last.sizeBytes;
+    await clock.advance(10_000, () => store.activity.whenIdle());
+    disk.crash('process');
+    const [file] = (await disk.list('/store/commitlog')).toReversed();
+    const log = await disk.open(`/store/commitlog/${file}`, 'write');
+    await log.write(Buffer.from([1, 2, 3, 4]), endOffset - Number(file));
+    await log.close();
+
+    store = await openThere();
+    await append(store, numbers(41, 42));
+    disk.crash('power', 0);
+    store = await openThere();
+    expect(await bodiesOf(store)).toEqual(numbers(0, 42));
+    await store.close();
   });
 
   it('makes the entry of a topic again that was lost', async () => {

@@ -155,10 +155,15 @@ export class TimerDelivery {
     timer: DueTimer,
     facts: TimerFacts,
     { outcome, deletions }: Replacing,
-  ): Promise<Replacement | undefined> {
+  ): Promise<Replacement | 'lost' | undefined> {
     if ((await outcome) === true) return 'recall';
     for (const { physicalOffset, counted } of deletions ?? []) {
       const record = await this.#context.store.readRecord(physicalOffset);
+      if (record === undefined && (await this.#readRecord(timer.physicalOffset)) === undefined) {
+        // Both have gone with their files since the timer's was read, and nobody knows whether this was its recall.
+        this.#lose(timer, 'its record is not in the log any more');
+        return 'lost';
+      }
       const how = replacementBy(record, facts, timer.physicalOffset);
       if (how === undefined) continue;
       if (!counted) this.#index.counts.add(facts.realTopic, -1);
