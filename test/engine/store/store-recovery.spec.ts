@@ -135,11 +135,14 @@ describe('a store that is opened again', () => {
     const disk = new FaultyFileSystem({ random: new SeededRandom(1), clock });
     const openThere = (): Promise<TestStore> => openTestStore({ path: '/store', fileSystem: disk, clock });
     let store = await openThere();
+    // The list of queues, which would tell, has no room.
+    disk.failNext({ operation: 'write', pathPart: 'consumeQueues.json', code: 'ENOSPC', times: 1000 });
     await append(store, numbers(0, 40));
     const last = await store.messages.append(testDraft('message 40'));
     const endOffset = last.physicalOffset + last.sizeBytes;
     await clock.advance(10_000, () => store.activity.whenIdle());
     disk.crash('process');
+    disk.clearFaults();
     const [file] = (await disk.list('/store/commitlog')).toReversed();
     const log = await disk.open(`/store/commitlog/${file}`, 'write');
     await log.write(Buffer.from([1, 2, 3, 4]), endOffset - Number(file));
