@@ -25,6 +25,8 @@ export function toJsonText(payload: unknown): string {
     throw new PayloadError({ payload: payloadText(payload), reason: reasonOf(error) }, error);
   }
   if (text === undefined) throw new PayloadError({ payload: payloadText(payload), reason: 'its toJSON gives nothing' });
+  // Such as an invalid Date: the listener would get null, which is refused where it is given as it is.
+  if (text === 'null') throw new PayloadError({ payload: payloadText(payload), reason: 'JSON writes it as null' });
   return text;
 }
 

@@ -16,7 +16,8 @@ export type EncodedMessage = Pick<MessageExt, 'topic' | 'body' | 'tags' | 'prope
  * Turns payloads into bytes and back. Set one as the module's `converter` option to send something other than text, bytes and
  * JSON.
  *
- * A throw in `toBody` refuses the send. A throw in `fromBody` is a payload that can not be read: the message goes where the listener's `onUnreadablePayload` says.
+ * A throw in `toBody` refuses the send. A throw in `fromBody` is a payload that can not be read: the message goes where the listener's `onUnreadablePayload` says. So is a
+ * promise: both give their result at once.
  */
 export interface MessageConverter {
   toBody(payload: unknown, headers: MessageHeaders): EncodedPayload;

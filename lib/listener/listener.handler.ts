@@ -1,4 +1,4 @@
-import type { MessageConverter } from '../converter/index.js';
+import { payloadOf, type MessageConverter } from '../converter/index.js';
 import type { MessageExt, MessageHandler } from '../engine/index.js';
 import { NonRetryableError, PayloadUnreadableError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
@@ -46,7 +46,7 @@ function createReplyingHandler(
 /** The error names message and listener, since it is all that the log shows of a failed delivery. */
 function readPayload(listener: ListenerDefinition, converter: MessageConverter, message: MessageExt): unknown {
   try {
-    return converter.fromBody(message, listener.options.payloadType);
+    return payloadOf(converter, message, listener.options.payloadType);
   } catch (error) {
     // A converter may know that trying again is of no use.
     if (error instanceof NonRetryableError) throw error;

@@ -1,4 +1,4 @@
-import { RocketHeaders, type MessageConverter } from '../converter/index.js';
+import { RocketHeaders, payloadOf, type MessageConverter } from '../converter/index.js';
 import type { MessageExt, Reply } from '../engine/index.js';
 import { describe } from '../errors/describe.js';
 
@@ -35,7 +35,7 @@ export function decodeReply(topic: string, reply: Reply, converter: MessageConve
   const kind = properties[RPC_PROPERTY] as AnswerKind | undefined;
   if (kind === 'nothing') return { value: undefined };
   if (kind === 'null') return { value: null };
-  const value = converter.fromBody({ topic, body: Buffer.from(body), tags: undefined, properties }, undefined);
+  const value = payloadOf(converter, { topic, body: Buffer.from(body), tags: undefined, properties }, undefined);
   return kind === 'error' ? { error: value } : { value };
 }
 

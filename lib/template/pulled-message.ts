@@ -1,4 +1,4 @@
-import type { MessageConverter, PayloadType } from '../converter/index.js';
+import { payloadOf, type MessageConverter, type PayloadType } from '../converter/index.js';
 import type { MessageExt } from '../engine/index.js';
 import { PayloadUnreadableError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
@@ -33,7 +33,7 @@ export function payloadReader(
 ): (message: MessageExt) => unknown {
   return (message) => {
     try {
-      return converter.fromBody(message, payloadType);
+      return payloadOf(converter, message, payloadType);
     } catch (error) {
       const { topic, msgId } = message;
       throw new PayloadUnreadableError({ listener: reader, topic, msgId, reason: messageOf(error) }, error);

@@ -1,4 +1,4 @@
-import type { MessageConverter } from '../converter/index.js';
+import { payloadOf, type MessageConverter } from '../converter/index.js';
 import type { MessageEngine, Reply } from '../engine/index.js';
 import { MessageIllegalError, ReplyUnreadableError, UnsupportedByEngineError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
@@ -35,7 +35,7 @@ export class Requester {
   #read(topic: string, { body, properties }: Reply, { replyType }: RequestOptions): unknown {
     const encoded = { topic, tags: undefined, properties, body: bufferOf(body) };
     try {
-      return this.#converter.fromBody(encoded, replyType);
+      return payloadOf(this.#converter, encoded, replyType);
     } catch (error) {
       throw new ReplyUnreadableError({ topic, reason: messageOf(error) }, error);
     }

@@ -1,4 +1,10 @@
-import { receivedHeaders, RocketMessage, type MessageConverter, type ReceivedMessage } from '../converter/index.js';
+import {
+  payloadOf,
+  receivedHeaders,
+  RocketMessage,
+  type MessageConverter,
+  type ReceivedMessage,
+} from '../converter/index.js';
 import type { TransactionState } from '../engine/index.js';
 import { TransactionStateIllegalError } from '../errors/index.js';
 import type { TransactionListenerDefinition } from './transaction-listener-definition.js';
@@ -8,7 +14,7 @@ export interface HalfMessage extends ReceivedMessage {
   readonly body: Buffer;
 }
 
-/** What a transaction listener said; with the error, when it said nothing that can be used. */
+/** What a transaction listener said; with the error, when it said nothing that can be used. The error may be undefined: promises are rejected without a reason. */
 export interface TransactionOutcome {
   readonly state: TransactionState;
   readonly error?: unknown;
@@ -28,7 +34,7 @@ export async function askListener(
   arg?: unknown,
 ): Promise<TransactionOutcome> {
   try {
-    const message = new RocketMessage(converter.fromBody(half, listener.payloadType), receivedHeaders(half));
+    const message = new RocketMessage(payloadOf(converter, half, listener.payloadType), receivedHeaders(half));
     const answer = method === 'executeLocalTransaction' ? listener.execute(message, arg) : listener.check(message);
     const state: unknown = await answer;
     if (isTransactionState(state)) return { state };

@@ -116,6 +116,8 @@ describe('a payload that is sent', () => {
     ['a view that is not bytes', new Float64Array(2)],
     ['an ArrayBuffer', new ArrayBuffer(2)],
     ['a toJSON without a result', { toJSON: (): undefined => undefined }],
+    ['a toJSON that gives null', { toJSON: (): null => null }],
+    ['an invalid Date', new Date(Number.NaN)],
   ])('is refused when it is %s', (_kind, payload) => {
     expect(() => encode(payload)).toThrow(PayloadError);
   });
