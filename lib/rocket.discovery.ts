@@ -85,9 +85,11 @@ export class RocketDiscovery {
     return this.#wrappers().flatMap((wrapper): DiscoveredScoped[] => {
       const transient = wrapper.scope === Scope.TRANSIENT;
       if (wrapper.isAlias || (!transient && wrapper.isDependencyTreeStatic())) return [];
-      if (typeof wrapper.metatype !== 'function') return [];
+      // What a factory makes is known only when it is called, but its token says what it is to be.
+      const type: unknown = wrapper.isNotMetatype ? wrapper.token : wrapper.metatype;
+      if (typeof type !== 'function') return [];
       const scope = transient ? 'transient' : 'request-scoped';
-      return [{ type: wrapper.metatype, module: wrapper.host, scope, provider: wrapper }];
+      return [{ type, module: wrapper.host, scope, provider: wrapper }];
     });
   }
 

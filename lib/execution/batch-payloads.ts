@@ -1,13 +1,13 @@
-import type { BatchContext, MessageExt } from '../engine/index.js';
+import type { MessageExt } from '../engine/index.js';
 import type { HandlerSite } from './handler-site.js';
-import { saysNo, settleRefusalInBatch } from './refusal.js';
+import { saysNo, settleRefusalInBatch, type BatchRemarks } from './refusal.js';
 import { RocketContext } from './rocket-context.js';
 
 /** What a batch listener is called with. The arrays are this call's own. */
 export interface BatchCall {
   readonly payloads: unknown[];
   readonly messages: MessageExt[];
-  readonly batch: BatchContext;
+  readonly batch: BatchRemarks;
 }
 
 /** A message of a call that no pipe has refused, with its payload as it was before the pipes. */
@@ -22,13 +22,14 @@ interface Progress {
   /** Undefined before the first run. */
   left?: readonly Candidate[];
   refusal?: unknown;
+  /** No payload was left, and the refusal was thrown to say so. */
+  isAllRefused?: boolean;
 }
 
 /** Lets pipes see the payloads of a batch one by one: an invalid one takes its own message out of the batch, and not the whole batch down. */
 export class BatchPayloads {
   readonly #site: HandlerSite;
   readonly #calls = new WeakMap<object, Progress>();
-  readonly #allRefused = new WeakSet<object>();
 
   constructor(site: HandlerSite) {
     this.#site = site;
@@ -62,16 +63,17 @@ export class BatchPayloads {
     payloads.splice(0, payloads.length, ...kept.map(({ payload }) => payload));
     call.messages.splice(0, call.messages.length, ...kept.map(({ message }) => message));
     if (kept.length > 0 || progress.refusal === undefined) return payloads;
-    this.#allRefused.add(progress.refusal as object);
+    progress.isAllRefused = true;
     throw progress.refusal;
   }
 
   /** True for the error by which {@link transform} says that each message has been dealt with. */
-  isSettled(error: unknown): boolean {
-    return typeof error === 'object' && error !== null && this.#allRefused.has(error);
+  isSettled(payloads: unknown, error: unknown): boolean {
+    const progress = this.#calls.get(payloads as object);
+    return progress?.isAllRefused === true && progress.refusal === error;
   }
 
-  #refuse(batch: BatchContext, message: MessageExt, error: unknown): boolean {
+  #refuse(batch: BatchRemarks, message: MessageExt, error: unknown): boolean {
     return settleRefusalInBatch(batch, new RocketContext(message, this.#site), this.#site.onInvalidPayload, error);
   }
 }

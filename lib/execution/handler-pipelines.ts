@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer, type ContextId, type ExternalContextCreator } from '@nestjs/core';
-import type { BatchContext, MessageExt } from '../engine/index.js';
+import type { MessageExt } from '../engine/index.js';
 import { ListenerInvalidError } from '../errors/index.js';
 import { positionsAt } from '../rocket.arguments.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
@@ -9,6 +9,7 @@ import { enhancersOf } from './enhancer-metadata.js';
 import { HANDLER_ARGUMENTS, argumentsFactory, defineHandlerArguments } from './handler-arguments.js';
 import type { HandlerSite } from './handler-site.js';
 import { contextCreatorOf, createContextCreator } from './message-context-creator.js';
+import type { BatchRemarks } from './refusal.js';
 import { Refusals } from './refusals.js';
 import { ROCKET_CONTEXT_TYPE, RocketContext } from './rocket-context.js';
 
@@ -16,7 +17,7 @@ import { ROCKET_CONTEXT_TYPE, RocketContext } from './rocket-context.js';
  * What a handler is called with: a payload and its message; or, for a batch, arrays of both and what may be said of single messages.
  */
 export type Delivery =
-  readonly [payload: unknown, message: MessageExt] | readonly [unknown[], MessageExt[], BatchContext];
+  readonly [payload: unknown, message: MessageExt] | readonly [unknown[], MessageExt[], BatchRemarks];
 
 /** Calls a handler with all that stands around it. */
 export type HandlerCall = (context: RocketContext, delivery: Delivery) => unknown;
@@ -90,15 +91,12 @@ function wrap(creator: ExternalContextCreator, site: HandlerSite, refusals: Refu
     { guards: true, interceptors: true, filters: true },
     ROCKET_CONTEXT_TYPE,
   );
-  return async (context, [payloads, messages, batch]) => {
-    try {
+  return (context, [payloads, messages, batch]) =>
+    refusals.settled(context, payloads, async () => {
       if (batch !== undefined)
         refusals.batches?.enter({ payloads: payloads as unknown[], messages: messages as MessageExt[], batch });
       return (await call(payloads, context, messages, batch)) as unknown;
-    } catch (error) {
-      return refusals.settle(context, error);
-    }
-  };
+    });
 }
 
 /** Nest would skip what it has not made, and a guard that is skipped is a door that stands open. */

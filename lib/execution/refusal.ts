@@ -1,5 +1,5 @@
 import { HttpException, Logger } from '@nestjs/common';
-import type { BatchContext } from '../engine/index.js';
+import type { BatchContext, MessageExt } from '../engine/index.js';
 import { NonRetryableError, PayloadUnreadableError } from '../errors/index.js';
 import { messageOf } from '../errors/thrown.js';
 import { ROCKET_LOG_CONTEXT } from '../rocket.constants.js';
@@ -41,24 +41,31 @@ export function settleRefusal(
   throw new NonRetryableError(text, { cause: error, properties });
 }
 
+/** What is said of single messages of a batch: by its handler, and before it is called. */
+export interface BatchRemarks extends BatchContext {
+  /** The message is done, and its handler does not get it. */
+  discard(message: MessageExt): void;
+}
+
 /**
  * The same for one message of a batch: the others are handled as if it had not been there.
  *
  * @returns true when it has failed; false when it is discarded, and so done
  */
 export function settleRefusalInBatch(
-  batch: BatchContext,
+  batch: BatchRemarks,
   context: RocketContext,
   action: RefusalAction,
   error: unknown,
 ): boolean {
   try {
     settleRefusal(context, 'INVALID_PAYLOAD', action, error);
-    return false;
   } catch (reason) {
     batch.fail(context.message, reason);
     return true;
   }
+  batch.discard(context.message);
+  return false;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { BatchContext, BatchMessageHandler, MessageExt } from '../engine/index.js';
-import { RocketContext, settleRefusalInBatch } from '../execution/index.js';
+import { RocketContext, settleRefusalInBatch, type BatchRemarks } from '../execution/index.js';
 import { mapResult, resultOf } from './handler-result.js';
 import { contextOf, type ListenerDefinition } from './listener-definition.js';
 
@@ -29,14 +29,15 @@ export function createBatchHandler(
     }
     if (messages.length === 0) return undefined;
     const result = resultOf(listener.invoke(payloads, messages, notes));
-    return mapResult(result, (value) => (typeof value === 'number' ? notes.doneOf(batch, messages, value) : value));
+    return mapResult(result, (value) => (typeof value === 'number' ? notes.doneOf(batch, value) : value));
   };
 }
 
-/** Knows which messages of a batch have failed by themselves. */
-class BatchNotes implements BatchContext {
+/** Knows which messages of a batch have failed or were discarded by themselves. */
+class BatchNotes implements BatchRemarks {
   readonly #context: BatchContext;
   readonly #failed = new Set<MessageExt>();
+  readonly #discarded = new Set<MessageExt>();
 
   constructor(context: BatchContext) {
     this.#context = context;
@@ -47,19 +48,22 @@ class BatchNotes implements BatchContext {
     this.#failed.add(message);
   }
 
+  discard(message: MessageExt): void {
+    this.#discarded.add(message);
+  }
+
   /**
-   * How many messages are done, as the engine counts: it does not know that discarded ones were kept from the handler, whose number is of those that it got.
-   *
-   * @param handed what is left of the batch when the handler ends
+   * How many messages are done, as the engine counts: it does not know that discarded ones were kept from the handler, whose number is of those that it got. What was
+   * handed does not tell, for the arrays are the handler's own, and it may have emptied them.
    */
-  doneOf(batch: readonly MessageExt[], handed: readonly MessageExt[], done: number): number {
-    const wereHanded = new Set(handed);
-    if (batch.every((message) => wereHanded.has(message) || this.#failed.has(message))) return done;
+  doneOf(batch: readonly MessageExt[], done: number): number {
+    // What can be no count is refused by the engine.
+    if (this.#discarded.size === 0 || !Number.isInteger(done) || done < 0) return done;
     let count = 0;
     let left = done;
     for (const message of batch) {
       if (this.#failed.has(message)) continue;
-      if (wereHanded.has(message) && left-- <= 0) return count;
+      if (!this.#discarded.has(message) && left-- <= 0) return count;
       count++;
     }
     // More than there were: the engine refuses the number.

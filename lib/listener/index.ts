@@ -1,4 +1,5 @@
 export type { DynamicListenerHandle, ListenerHandle, ListenerStatus } from './listener-handle.js';
+export { readDeclaration } from './listener-declaration.js';
 export { ListenerContainer } from './listener.container.js';
 export { ListenerExplorer } from './listener.explorer.js';
 export { ListenerMetadataAccessor } from './listener-metadata.accessor.js';

@@ -30,7 +30,7 @@ export class ListenerContainer {
   readonly #logger = new Logger(ROCKET_LOG_CONTEXT);
   #memberships: readonly ListenerMembership[] = [];
   #decorated: readonly ListenerMembership[] = [];
-  /** Listeners from code whose groups are being joined. */
+  /** Listeners whose groups are being joined. */
   readonly #joining = new Set<Promise<unknown>>();
   #hasBegun = false;
   #hasEnded = false;
@@ -69,7 +69,15 @@ export class ListenerContainer {
     // An app may be told to stop before it has started. Nobody would end its part in groups then, and it would keep its queues.
     if (this.#hasEnded) return;
     const decorated = this.#decorated;
-    for (const membership of decorated) await membership.join(this.#engine);
+    const joining = this.#joinAll(decorated);
+    this.#joining.add(joining);
+    try {
+      await joining;
+    } finally {
+      this.#joining.delete(joining);
+    }
+    // The drain closes what has joined meanwhile.
+    if (this.#hasEnded) return;
     for (const { listeners } of decorated) for (const listener of listeners) this.#announce(listener.definition);
   }
 
@@ -109,9 +117,12 @@ export class ListenerContainer {
 
   /** Ends what {@link add} has begun. */
   async remove(membership: ListenerMembership, timeoutMs: number): Promise<number> {
-    const stillRunning = await membership.leave(timeoutMs);
-    this.#forget(membership);
-    return stillRunning;
+    try {
+      return await membership.leave(timeoutMs);
+    } finally {
+      // Also when its positions could not be written: it is no member any more.
+      this.#forget(membership);
+    }
   }
 
   /** Stops pulling, waits for running handlers and commits what is done. Harmless when there is nothing to stop. */
@@ -123,6 +134,13 @@ export class ListenerContainer {
     const outcomes = await Promise.allSettled(memberships.map((membership) => this.#leave(membership, timeoutMs)));
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
+  }
+
+  async #joinAll(memberships: readonly ListenerMembership[]): Promise<void> {
+    for (const membership of memberships) {
+      if (this.#hasEnded) return;
+      await membership.join(this.#engine);
+    }
   }
 
   #plan(definitions: readonly ListenerDefinition[]): readonly ConsumerSpec[] {

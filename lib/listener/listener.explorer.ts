@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import { ListenerInvalidError } from '../errors/index.js';
 import {
@@ -92,8 +93,12 @@ type Found = Pick<DiscoveredInstance, 'type' | 'module'>;
 
 /** A decorated class that nobody ever calls would be the worst outcome, so it keeps the app from starting. */
 function requireMethod({ listener, methodName }: HandlerSite, method: unknown): void {
-  if (typeof method === 'function') return;
-  throw new ListenerInvalidError({ listener, reason: `it has no method ${signatureOf(methodName)}` });
+  if (typeof method !== 'function') {
+    throw new ListenerInvalidError({ listener, reason: `it has no method ${signatureOf(methodName)}` });
+  }
+  if (!types.isGeneratorFunction(method)) return;
+  const reason = `its method ${methodName} is a generator, whose body would not be run, and its messages count as done`;
+  throw new ListenerInvalidError({ listener, reason });
 }
 
 function inContext(site: HandlerSite, call: HandlerCall): ListenerDefinition['invoke'] {

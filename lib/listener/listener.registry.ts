@@ -1,10 +1,11 @@
+import { types } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BatchListenerOptions, MessageListenerOptions } from '../decorators/message-listener.decorator.js';
 import type { BatchContext, MessageExt } from '../engine/index.js';
-import { InvalidOptionError, ListenerUnknownError } from '../errors/index.js';
+import { InvalidOptionError, ListenerOptionError, ListenerUnknownError } from '../errors/index.js';
 import type { ResolvedRocketOptions } from '../rocket.options.js';
 import { anObject } from '../rocket.option-rules.js';
-import { ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
+import { ROCKET_RESOLVED_OPTIONS, ROCKET_STORE_NAME } from '../rocket.tokens.js';
 import type { ListenerControl } from './listener-control.js';
 import type { DynamicListenerHandle, ListenerHandle, ListenerStatus } from './listener-handle.js';
 import type { ListenerMembership } from './listener-membership.js';
@@ -29,13 +30,16 @@ export type BatchListenerFunction<T> = (payloads: T[], messages: MessageExt[], c
 export class RocketListenerRegistry {
   readonly #container: ListenerContainer;
   readonly #options: ResolvedRocketOptions;
+  readonly #store: string;
 
   constructor(
     @Inject(ListenerContainer) container: ListenerContainer,
     @Inject(ROCKET_RESOLVED_OPTIONS) options: ResolvedRocketOptions,
+    @Inject(ROCKET_STORE_NAME) store: string,
   ) {
     this.#container = container;
     this.#options = options;
+    this.#store = store;
   }
 
   /** All listeners. Decorated ones are there from this module's `onModuleInit` on. */
@@ -87,11 +91,17 @@ export class RocketListenerRegistry {
     if (!anObject.accepts(options)) {
       throw new InvalidOptionError({ option: 'options of subscribe', value: options, expected: anObject.expected });
     }
-    if (typeof handler !== 'function') {
-      throw new InvalidOptionError({ option: 'handler of subscribe', value: handler, expected: 'a function' });
+    // The body of a generator would not be run, and its messages count as done.
+    if (typeof handler !== 'function' || types.isGeneratorFunction(handler)) {
+      const expected = 'a function that is no generator';
+      throw new InvalidOptionError({ option: 'handler of subscribe', value: handler, expected });
     }
     const name = `Listener ${options.id ?? `${options.topic}@${options.consumerGroup}`} (from code)`;
     const resolved = resolveListenerOptions(name, options);
+    if (options.store !== undefined && options.store !== this.#store) {
+      const expected = `left out, or "${this.#store}", whose registry this is: ask that of the other store`;
+      throw new ListenerOptionError({ listener: name, option: 'store', value: options.store, expected });
+    }
     const call = handler as (...args: readonly unknown[]) => unknown;
     const membership = await this.#container.add({ name, options: resolved, invoke: (...args) => call(...args) });
     return this.#handleOf(membership);

@@ -67,6 +67,14 @@ describe.each(['the memory engine', 'the file engine'])('on %s', (engine) => {
       maxReconsumeTimes: 1,
     })
     class Steps extends Batches {}
+    @MessageListener({
+      topic: 'scraps',
+      consumerGroup: 'scraps',
+      batchSize: 32,
+      payloadType: Order,
+      onUnreadablePayload: 'DISCARD',
+    })
+    class Scraps extends Batches {}
     class Reports {
       readonly seen: unknown[][] = [];
 
@@ -76,7 +84,8 @@ describe.each(['the memory engine', 'the file engine'])('on %s', (engine) => {
       }
     }
 
-    const start = () => world.start({ providers: [Store, Steps, Reports], options: { defaultTopicQueueNums: 1 } });
+    const start = () =>
+      world.start({ providers: [Store, Steps, Scraps, Reports], options: { defaultTopicQueueNums: 1 } });
     type App = Awaited<ReturnType<typeof start>>;
     let app: App;
     let store: Batches;
@@ -128,6 +137,30 @@ describe.each(['the memory engine', 'the file engine'])('on %s', (engine) => {
       await world.pass(app, 10_000);
       expect(store.seen.slice(1).flat().toSorted()).toEqual(['1#2', '2#2']);
       expect(app.log.matching(/^(error|warn)/)).toEqual([]);
+    });
+
+    it.each([Number.NaN, 1.5, -1, 3])(
+      'that says %p of 2 are done has both again, also beside a discarded one',
+      async (n) => {
+        const scraps = app.module.get(Scraps);
+        scraps.answer = () => (scraps.seen.length === 1 ? n : undefined);
+        await send('scraps', ['no order', { no: 1 }, { no: 2 }]);
+        await world.pass(app, 10_000);
+        expect(scraps.seen.flat()).toEqual(['1#1', '2#1', '1#2', '2#2']);
+      },
+    );
+
+    it('that empties its arrays has done as many as it says, also beside a discarded one', async () => {
+      const scraps = app.module.get(Scraps);
+      scraps.answer = (orders, messages) => {
+        if (scraps.seen.length > 1) return undefined;
+        orders.length = 0;
+        messages.length = 0;
+        return 1;
+      };
+      await send('scraps', ['no order', { no: 1 }, { no: 2 }]);
+      await world.pass(app, 10_000);
+      expect(scraps.seen).toEqual([['1#1', '2#1'], ['2#2']]);
     });
 
     it('may be a method, and gets arrays also where the size is 1', async () => {

@@ -463,6 +463,29 @@ describe('around a handler', () => {
     });
   });
 
+  it('what a handler throws is no refusal, be it the very object that a guard threw for another message', async () => {
+    const forbidden = new ForbiddenException('thrown twice');
+    class FirstRefused implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        if (context.getArgByIndex<RocketContext>(1).message.keys === 'refused') throw forbidden;
+        return true;
+      }
+    }
+    @UseGuards(new FirstRefused())
+    @MessageListener({ topic, consumerGroup })
+    class Throwing {
+      onMessage(): never {
+        throw forbidden;
+      }
+    }
+    await send({ providers: [Throwing] }, 'x', { KEYS: 'refused' });
+    expect(app!.log.matching(/dead letter/)).toHaveLength(1);
+    await app!.template.convertAndSend(topic, 'y');
+    await app!.broker.whenIdle();
+    expect(app!.log.matching(/dead letter/)).toHaveLength(1);
+    expect(app!.log.matching(/thrown twice.* tried again later/)).toHaveLength(1);
+  });
+
   describe('parameter decorators', () => {
     const Tenant = createParamDecorator((name: string, context: ExecutionContext) => {
       return RocketContext.from(context).headers[name];
@@ -787,6 +810,27 @@ describe('a request-scoped listener', () => {
     }
     const { app, steps } = await after({ providers: [Delivery], controllers: [Orders] }, 'a');
     expect(steps.map(String).toSorted()).toEqual(['1 a', 'orders a']);
+    await app.close();
+  });
+
+  it('can come from a factory, which is called for each delivery', async () => {
+    @MessageListener({ topic, consumerGroup })
+    class OrderListener {
+      constructor(
+        private readonly trail: Trail,
+        private readonly request: RocketContext,
+      ) {}
+
+      onMessage(payload: unknown): void {
+        this.trail.steps.push(payload, this.request.topic);
+      }
+    }
+    const useFactory = (trail: Trail, request: RocketContext): OrderListener => new OrderListener(trail, request);
+    const { app, steps } = await after(
+      { providers: [{ provide: OrderListener, useFactory, inject: [Trail, REQUEST] }] },
+      'a',
+    );
+    expect(steps).toEqual(['a', topic]);
     await app.close();
   });
 

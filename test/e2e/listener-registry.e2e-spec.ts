@@ -203,6 +203,29 @@ describe('the registry of listeners', () => {
       await expect(registry.subscribe(options, undefined as never)).rejects.toThrow(InvalidOptionError);
     });
 
+    it('not with a generator, which nobody would run', async () => {
+      // eslint-disable-next-line no-empty-function -- its body does not matter
+      await expect(registry.subscribe(options, function* () {})).rejects.toThrow(InvalidOptionError);
+    });
+
+    it('whose id is free when it is closed, also when that fails', async () => {
+      const subscribe = app.broker.subscribe.bind(app.broker);
+      app.broker.subscribe = async (spec) => {
+        const consumer = await subscribe(spec);
+        const close = consumer.close.bind(consumer);
+        consumer.close = async (closing) => {
+          await close(closing);
+          throw new Error('the disk is gone');
+        };
+        return consumer;
+      };
+      const handle = await registry.subscribe(options, () => undefined);
+      await expect(handle.close()).rejects.toThrow('the disk is gone');
+      expect(registry.has('reports@reports')).toBe(false);
+      app.broker.subscribe = subscribe;
+      await registry.subscribe(options, () => undefined);
+    });
+
     it('not with a negative time to close in', async () => {
       const handle = await registry.subscribe(options, () => undefined);
       await expect(handle.close({ timeoutMs: -1 })).rejects.toThrow(InvalidOptionError);

@@ -7,6 +7,7 @@ import {
   MessageListener,
   ROCKET_ENGINE,
   RocketAdmin,
+  RocketListenerRegistry,
   RocketModule,
   RocketTemplate,
   TransactionListener,
@@ -97,6 +98,15 @@ describe('several stores in one app', () => {
     expect(error).toBeInstanceOf(InvalidOptionError);
     expect(error.message).toMatch(/^Option name is "default", but must be different for each RocketModule.forRoot/);
     expect(() => RocketModule.forRoot({ ...memory, name: 'a b' })).toThrow(InvalidOptionError);
+  });
+
+  it('take listeners from code by their own registries alone', async () => {
+    const app = await startApp({ options: memory, imports: [audit] });
+    const subscribe = (registry: RocketListenerRegistry, id: string): Promise<unknown> =>
+      registry.subscribe({ topic: 'events', consumerGroup: id, store: 'audit' }, () => undefined);
+    await expect(subscribe(app.module.get(RocketListenerRegistry), 'a')).rejects.toThrow(ListenerOptionError);
+    await subscribe(app.module.get(getRocketStoreToken(RocketListenerRegistry, 'audit')), 'b');
+    await app.close();
   });
 
   it('keep the app from starting when a listener names one that is not there', async () => {

@@ -239,6 +239,22 @@ describe('a listener keeps the app from starting', () => {
     );
   });
 
+  it('when a factory makes it anew for each who injects it', async () => {
+    const useFactory = (): OrderListener => new OrderListener();
+    const provider = { provide: OrderListener, useFactory, scope: Scope.TRANSIENT };
+    await expect(explore({ providers: [provider] })).rejects.toThrow(/^OrderListener .* it is transient/);
+  });
+
+  it('when its method is a generator, which nobody would run', async () => {
+    class Reader {
+      @MessageListener({ topic: 'orders', consumerGroup: 'g' })
+      async *read(): AsyncGenerator<void> {
+        yield await Promise.resolve();
+      }
+    }
+    await expect(explore({ providers: [Reader] })).rejects.toThrow(/^Reader\.read .* its method read is a generator/);
+  });
+
   it('when it is request-scoped and has no onMessage', async () => {
     class Forgetful {
       readonly forgets = 'onMessage';
