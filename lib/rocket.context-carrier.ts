@@ -21,15 +21,26 @@ export function runInContext<T>(
 ): T {
   if (carrier === undefined) return handle();
   const results: T[] = [];
-  carrier.run(properties, () => {
-    const result = handle();
-    results.push(result);
-    return result;
-  });
+  try {
+    carrier.run(properties, () => {
+      const result = handle();
+      results.push(result);
+      return result;
+    });
+  } catch (error) {
+    leaveAlone(results);
+    throw error;
+  }
   if (results.length === 1) return results[0]!;
+  leaveAlone(results);
   throw new InvalidOptionError({
     option: 'producer.context',
     value: carrier,
     expected: `a carrier whose run calls its function once before it returns; it called it ${results.length} times`,
   });
+}
+
+/** Nobody waits for these handlers, so a rejection of theirs would end the process. */
+function leaveAlone(results: readonly unknown[]): void {
+  void Promise.allSettled(results);
 }

@@ -98,7 +98,7 @@ export class RocketControl {
     }
   }
 
-  /** Called by the module, once groups are joined and all other modules have bootstrapped. */
+  /** Called by the module, once groups are joined and the bootstrap hooks of other modules have begun. */
   prepared(): void {
     if (this.#stage !== 'starting') return;
     this.#stage = 'prepared';

@@ -42,6 +42,7 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   #hasDiscovered = false;
   #hasSubscribed = false;
   #beginning: NodeJS.Immediate | undefined;
+  #ending: Promise<void> | undefined;
 
   constructor(
     @Inject(ListenerContainer) listeners: ListenerContainer,
@@ -78,8 +79,8 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
       await this.#pullConsumers.start();
       this.#hasSubscribed = true;
     });
-    // One turn later, the hooks of the other modules have been called: this module's come first. `node:timers` is not replaced by the
-    // fake timers of test runners.
+    // One turn later, the hooks of the other modules have been called, up to the first one that takes time: this module's come first, and Nest does not tell when the last
+    // has ended. `node:timers` is not replaced by the fake timers of test runners.
     this.#beginning = setImmediate(() => {
       this.#beginning = undefined;
       this.#control.prepared();
@@ -88,13 +89,26 @@ export class RocketLifecycle implements OnModuleInit, OnApplicationBootstrap, On
 
   async onModuleDestroy(): Promise<void> {
     this.#cancelBeginning();
-    await this.#control.stop();
-    // Handlers may still have polled while they ended.
-    await this.#pullConsumers.close();
+    // What fails is told by onApplicationShutdown: Nest 11 would not call it any more, and the store would stay open.
+    this.#ending = this.#end();
+    await Promise.allSettled([this.#ending]);
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.#control.release();
+    try {
+      await this.#ending;
+    } finally {
+      await this.#control.release();
+    }
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.#control.stop();
+    } finally {
+      // Handlers may still have polled while they ended.
+      await this.#pullConsumers.close();
+    }
   }
 
   /** Both would take all listeners. */

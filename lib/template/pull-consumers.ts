@@ -18,6 +18,7 @@ export class PullConsumers {
   readonly #converter: MessageConverter;
   readonly #options: ResolvedRocketOptions['pullConsumer'];
   readonly #open = new Set<RocketPullConsumer>();
+  readonly #making = new Set<Promise<RocketPullConsumer>>();
   #receiver: Promise<Receiver> | undefined;
 
   constructor(
@@ -37,12 +38,13 @@ export class PullConsumers {
 
   async create(options: RocketPullConsumerOptions): Promise<RocketPullConsumer> {
     if (!this.#engine.capabilities.pull) throw new UnsupportedByEngineError({ feature: 'pull consumers' });
-    const { payloadType, ...pull } = checkConsumerOptions(options);
-    const consumer = await this.#engine.createPullConsumer(pull);
-    const read = payloadReader(this.#converter, payloadType, `the pull consumer of group "${consumer.group}"`);
-    const created = new RocketPullConsumer(consumer, read, (closed) => this.#open.delete(closed));
-    this.#open.add(created);
-    return created;
+    const making = this.#make(checkConsumerOptions(options));
+    this.#making.add(making);
+    try {
+      return await making;
+    } finally {
+      this.#making.delete(making);
+    }
   }
 
   /** @param options have been checked */
@@ -52,7 +54,17 @@ export class PullConsumers {
   }
 
   async close(): Promise<void> {
+    // Those that are being made as well: an engine that is not the module's would keep them in their groups.
+    await Promise.allSettled(this.#making);
     await Promise.all([...this.#open].map((consumer) => consumer.close()));
+  }
+
+  async #make({ payloadType, ...pull }: RocketPullConsumerOptions): Promise<RocketPullConsumer> {
+    const consumer = await this.#engine.createPullConsumer(pull);
+    const read = payloadReader(this.#converter, payloadType, `the pull consumer of group "${consumer.group}"`);
+    const created = new RocketPullConsumer(consumer, read, (closed) => this.#open.delete(closed));
+    this.#open.add(created);
+    return created;
   }
 
   /** Made once; a failure is not kept, so that the next call tries again. */

@@ -49,7 +49,7 @@ export class TransactionSender {
       half.sendStatus === 'SEND_OK'
         ? await askListener(listener, halfMessageOf(message, half), this.#converter, 'executeLocalTransaction', arg)
         : { state: 'ROLLBACK' };
-    if (outcome.error !== undefined) {
+    if ('error' in outcome) {
       this.#logger.error(
         `${listener.name}.executeLocalTransaction failed; transaction ${half.transactionId} stays UNKNOWN until it is checked`,
         stackOf(outcome.error),
@@ -57,7 +57,7 @@ export class TransactionSender {
     }
     await this.#end(half.transactionId, outcome.state);
     const result = { ...half, localTransactionState: outcome.state };
-    return outcome.error === undefined ? result : { ...result, error: outcome.error };
+    return 'error' in outcome ? { ...result, error: outcome.error } : result;
   }
 
   /** Never throws: the local transaction has taken place, and when this report of it is lost the check-back asks again. */

@@ -71,7 +71,7 @@ export class TransactionChecks {
     const outcome = await runInContext(this.#context, half.properties, () =>
       askListener(listener, half, this.#converter, 'checkLocalTransaction'),
     );
-    if (outcome.error !== undefined) {
+    if ('error' in outcome) {
       this.#logger.error(
         `${listener.name}.checkLocalTransaction failed for transaction ${half.transactionId ?? half.msgId}; it counts as UNKNOWN`,
         stackOf(outcome.error),

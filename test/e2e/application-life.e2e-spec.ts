@@ -18,6 +18,7 @@ import {
   ListenerConflictError,
   ManualClock,
   MessageListener,
+  PullConsumerClosedError,
   ROCKET_CONVERTER,
   ROCKET_ENGINE,
   RocketControl,
@@ -35,6 +36,8 @@ import {
   type RocketModuleOptions,
   type RocketOptionsFactory,
 } from '../../lib/index.js';
+import { RocketLifecycle } from '../../lib/rocket.lifecycle.js';
+import { Gate } from '../support/gate.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
 import { startChildApp } from './child-app.js';
 import { Deliveries, ManualWorld, compileApp, startApp, type AppParts } from './rocket-app.js';
@@ -182,6 +185,19 @@ describe('P1: the options', () => {
     const { deliveries } = app.module.get(LoveListener);
     await deliveries.reached(1);
     expect(deliveries.payloads).toEqual([['X', undefined]]);
+    await app.close();
+  });
+
+  it('can not have a converter that reads payloads later: its messages are not handled', async () => {
+    const late: MessageConverter = {
+      toBody: () => ({ body: Buffer.from('x') }),
+      fromBody: () => Promise.reject(new Error('no schema')),
+    };
+    const app = await startApp({ options: { store: { type: 'memory' }, converter: late }, providers: [LoveListener] });
+    await app.template.convertAndSend('love', 'x');
+    await app.broker.whenIdle();
+    expect(app.module.get(LoveListener).deliveries.all).toEqual([]);
+    expect(app.log.matching(/fromBody must give the payload at once.* tried again later/)).toHaveLength(1);
     await app.close();
   });
 });
@@ -476,6 +492,28 @@ describe('an app that ends', () => {
     await again.close();
   });
 
+  it('frees the store, and tells of the failure then, when a group can not be left', async () => {
+    const options = storeOptions();
+    const { module } = await compileApp({ options, providers: [LoveListener] });
+    const broker = module.get<EmbeddedBroker>(ROCKET_ENGINE);
+    const subscribe = broker.subscribe.bind(broker);
+    broker.subscribe = async (spec) => {
+      const consumer = await subscribe(spec);
+      const close = consumer.close.bind(consumer);
+      consumer.close = async (closing) => {
+        await close(closing);
+        throw new Error('the disk is gone');
+      };
+      return consumer;
+    };
+    await module.init();
+    // The hooks as Nest 11 calls them: none after one that rejects.
+    const lifecycle = module.get(RocketLifecycle, { strict: false });
+    await lifecycle.onModuleDestroy();
+    await expect(lifecycle.onApplicationShutdown()).rejects.toThrow('the disk is gone');
+    await (await startApp({ options })).close();
+  });
+
   it('can be ended twice', async () => {
     const app = await startApp({ options: storeOptions(), providers: [LoveListener] });
     await app.close();
@@ -608,6 +646,54 @@ describe('an app that is told to stop before it has started', () => {
     await module.close();
     await other.close();
     await engine.close();
+  });
+});
+
+describe('an app on a shared engine', () => {
+  let engine: EmbeddedBroker;
+
+  beforeEach(async () => {
+    engine = new EmbeddedBroker({ store: { type: 'memory' } }, { logger: new SilentLogger() });
+    await engine.start();
+  });
+
+  afterEach(() => engine.close());
+
+  it('that is told to stop while it joins its groups is a member of none', async () => {
+    @MessageListener({ topic: 'love', consumerGroup: 'kyoko' })
+    class SecondGroup extends LoveListener {}
+    const [joining, gate] = [new Gate(), new Gate()];
+    const subscribe = engine.subscribe.bind(engine);
+    engine.subscribe = async (spec) => {
+      joining.open();
+      await gate.opened;
+      return subscribe(spec);
+    };
+    const { module } = await compileApp({ options: { engine }, providers: [LoveListener, SecondGroup] });
+    const starting = module.init();
+    await joining.opened;
+    const stopping = module.get(RocketControl).stop();
+    gate.open();
+    await Promise.all([starting, stopping]);
+    expect(engine.admin.groups.list().filter(({ memberCount }) => memberCount > 0)).toEqual([]);
+    await module.close();
+  });
+
+  it('that ends while a pull consumer is made closes it', async () => {
+    const gate = new Gate();
+    const create = engine.createPullConsumer.bind(engine);
+    engine.createPullConsumer = async (options) => {
+      await gate.opened;
+      return create(options);
+    };
+    const app = await startApp({ options: { engine } });
+    const making = app.template.createPullConsumer({ group: 'p' });
+    const closing = app.close();
+    // The app has come to its end but for what is being made.
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    gate.open();
+    await closing;
+    await expect((await making).poll()).rejects.toThrow(PullConsumerClosedError);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   RocketModule,
   TransactionListener,
   type ConfigReader,
+  type ContextCarrier,
   type MessageExt,
   type RocketModuleOptions,
 } from '../../lib/index.js';
@@ -343,6 +344,38 @@ describe('the context of a sender', () => {
     await app.template.convertAndSend('orders', 1);
     await app.broker.whenIdle();
     expect(app.log.matching(/producer.context .*it called it 0 times.* tried again later/)).toHaveLength(1);
+    await app.close();
+  });
+
+  it.each<[string, <T>(handle: () => T) => T]>([
+    ['calls the handler twice', (handle) => (handle(), handle())],
+    [
+      'throws when it has called the handler',
+      (handle) => {
+        handle();
+        throw new Error('no context');
+      },
+    ],
+  ])('that %s is a failed delivery; a handler that fails then does not end the process', async (_how, run) => {
+    @MessageListener({ topic: 'orders', consumerGroup: 'billing' })
+    class Failing {
+      async onMessage(): Promise<never> {
+        await Promise.resolve();
+        throw new Error('not yet');
+      }
+    }
+    const carrier: ContextCarrier = { capture: () => ({}), run: (_properties, handle) => run(handle) };
+    const options = { store: memory, producer: { context: carrier } };
+    const unhandled: unknown[] = [];
+    const listen = (reason: unknown): number => unhandled.push(reason);
+    process.on('unhandledRejection', listen);
+    const app = await startApp({ options, providers: [Failing] });
+    await app.template.convertAndSend('orders', 1);
+    await app.broker.whenIdle();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', listen);
+    expect(unhandled).toEqual([]);
+    expect(app.log.matching(/(it called it 2 times|no context).* tried again later/)).toHaveLength(1);
     await app.close();
   });
 });

@@ -173,6 +173,15 @@ describe.each(['memory', 'a directory'])('a transaction message, on a disk in %s
     },
   );
 
+  it('stays UNKNOWN, and the log says so, when the local transaction rejects without a reason', async () => {
+    // eslint-disable-next-line typescript/prefer-promise-reject-errors -- others do
+    fees.execution = () => Promise.reject();
+    const result = await app.template.sendMessageInTransaction('fees', fee('F1'));
+    expect(result).toMatchObject({ localTransactionState: 'UNKNOWN', error: undefined });
+    expect('error' in result).toBe(true);
+    expect(app.log.matching(/FeeTransactions.*executeLocalTransaction failed.*UNKNOWN/)).toHaveLength(1);
+  });
+
   it('stays UNKNOWN when the local transaction returns no state', async () => {
     fees.execution = () => 'COMMITTED' as 'COMMIT';
     const result = await app.template.sendMessageInTransaction('fees', fee('F1'));

@@ -1,5 +1,12 @@
 import { Gauge, Registry, register } from 'prom-client';
-import { EmbeddedBroker, ENGINE_METRICS, ManualClock, SilentLogger, type MessageEngine } from 'nestjs-rocket';
+import {
+  EmbeddedBroker,
+  ENGINE_METRICS,
+  ManualClock,
+  MessageListener,
+  SilentLogger,
+  type MessageEngine,
+} from 'nestjs-rocket';
 import { registerRocketMetrics, RocketPrometheusModule } from 'nestjs-rocket/prometheus';
 import { startApp } from '../e2e/rocket-app.js';
 
@@ -126,6 +133,16 @@ describe('the metrics in prom-client', () => {
     expect(() => registerRocketMetrics({} as MessageEngine, { registry })).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_BY_ENGINE' }) as Error,
     );
+  });
+
+  it('of an app that did not start leave their place to the next one', async () => {
+    @MessageListener({ topic: 'orders', consumerGroup: 'g', selectorType: 'SQL92', selectorExpression: 'a >' })
+    class BadSql {
+      onMessage(): void {}
+    }
+    const imports = [RocketPrometheusModule.forRoot({ registry })];
+    await expect(startApp({ imports, providers: [BadSql] })).rejects.toThrow(/SQL92/);
+    await (await startApp({ imports })).close();
   });
 
   it('come and go with an app, in the default registry if none is given', async () => {

@@ -1,4 +1,10 @@
-import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import type { MessageEngine } from '../../engine/index.js';
 import { ROCKET_ENGINE } from '../../rocket.tokens.js';
 import { registerRocketMetrics, type RocketPrometheusOptions } from './register-rocket-metrics.js';
@@ -12,7 +18,7 @@ const PROMETHEUS_OPTIONS = Symbol('ROCKET_PROMETHEUS_OPTIONS');
  * @publicApi
  */
 @Module({})
-export class RocketPrometheusModule implements OnModuleInit, OnApplicationShutdown {
+export class RocketPrometheusModule implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #engine: MessageEngine;
   readonly #options: RocketPrometheusOptions;
   #unregister: (() => void) | undefined;
@@ -29,8 +35,9 @@ export class RocketPrometheusModule implements OnModuleInit, OnApplicationShutdo
     return { module: RocketPrometheusModule, providers: [{ provide: PROMETHEUS_OPTIONS, useValue: options }] };
   }
 
-  onModuleInit(): void {
-    this.#unregister = registerRocketMetrics(this.#engine, this.#options);
+  /** After the listeners have started: an app whose listeners are refused is not closed by Nest, and its metrics would take the place of the next one's. */
+  onApplicationBootstrap(): void {
+    this.#unregister ??= registerRocketMetrics(this.#engine, this.#options);
   }
 
   onApplicationShutdown(): void {
