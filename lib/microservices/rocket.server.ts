@@ -1,6 +1,6 @@
 import { Server, type CustomTransportStrategy, type MessageHandler, type MsPattern } from '@nestjs/microservices';
 import { from, isObservable, lastValueFrom } from 'rxjs';
-import { DefaultMessageConverter, type MessageConverter } from '../converter/index.js';
+import { DefaultMessageConverter, payloadOf, type MessageConverter } from '../converter/index.js';
 import {
   EmbeddedBroker,
   Property,
@@ -12,7 +12,8 @@ import {
   type MessageExt,
   type TopicSubscription,
 } from '../engine/index.js';
-import { InvalidOptionError, UnsupportedByEngineError } from '../errors/index.js';
+import { InvalidOptionError, ListenerUnknownError, UnsupportedByEngineError } from '../errors/index.js';
+import { messageOf, stackOf } from '../errors/thrown.js';
 import { destinationOf, splitDestination } from './pattern.js';
 import type { RocketServerOptions } from './rocket-server.options.js';
 import { RocketRpcContext } from './rocket-rpc.context.js';
@@ -38,6 +39,7 @@ const DEFAULT_SHUTDOWN_TIMEOUT_MS = 10_000;
  * @example
  * ```ts
  * app.connectMicroservice({ strategy: new RocketServer({ engine: app.get(ROCKET_ENGINE), consumerGroup: 'billing' }) });
+ * await app.init(); // else messages that wait are handled before the hooks of modules
  * await app.startAllMicroservices();
  * ```
  *
@@ -53,6 +55,9 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
   /** Handlers of events beside the first one of their pattern. */
   readonly #further = new Map<string, MessageHandler[]>();
   #listening: Promise<Consumer | undefined> | undefined;
+  #closing: Promise<void> | undefined;
+  /** Ends what {@link on} has begun. */
+  #unlisten: readonly (() => void)[] = [];
 
   /** @throws InvalidOptionError */
   constructor(options: RocketServerOptions) {
@@ -97,29 +102,22 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
     from(this.#listening).subscribe({ complete: () => callback(), error: callback });
   }
 
-  /** Waits for handlers that are running. A broker of the server's own is closed. */
-  async close(): Promise<void> {
-    const consumer = await this.#listening?.catch(() => undefined);
-    this.#listening = undefined;
-    const { shutdownTimeoutMs = DEFAULT_SHUTDOWN_TIMEOUT_MS } = this.#options;
-    try {
-      const stillRunning = (await consumer?.close({ timeoutMs: shutdownTimeoutMs })) ?? 0;
-      if (stillRunning > 0) {
-        this.logger.warn(
-          `${stillRunning} handlers still running after ${shutdownTimeoutMs} ms; their messages come again`,
-        );
-      }
-    } finally {
-      if (this.#options.engine === undefined) await this.#engine.close();
-    }
+  /** Waits for handlers that are running. A broker of the server's own is closed. A second call waits for the first, whose handlers may need the broker. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => {
+      this.#closing = undefined;
+    });
+    return this.#closing;
   }
 
-  /** Tells of the engine's failures; see `RocketEvents`. */
+  /** Tells of the engine's failures until the server is closed; see `RocketEvents`. */
   on<Type extends EngineEventType>(type: Type, callback: RocketServerEvents[Type]): void {
     if (this.#engine.listen === undefined) throw new UnsupportedByEngineError({ feature: 'events' });
-    this.#engine.listen((event) => {
-      if (event.type === type) (callback as (event: EngineEvent) => void)(event);
-    });
+    // What an async callback returns goes to the engine, which sees to its rejection.
+    const unlisten = this.#engine.listen((event) =>
+      event.type === type ? (callback as (event: EngineEvent) => void)(event) : undefined,
+    );
+    this.#unlisten = [...this.#unlisten, unlisten];
   }
 
   /** The engine. */
@@ -131,6 +129,31 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
   /** @throws PatternIllegalError the pattern is no destination */
   protected override normalizePattern(pattern: MsPattern): string {
     return destinationOf(pattern);
+  }
+
+  async #close(): Promise<void> {
+    const consumer = await this.#listening?.catch(() => undefined);
+    this.#listening = undefined;
+    const { shutdownTimeoutMs = DEFAULT_SHUTDOWN_TIMEOUT_MS } = this.#options;
+    try {
+      const stillRunning = (await consumer?.close({ timeoutMs: shutdownTimeoutMs })) ?? 0;
+      if (stillRunning > 0) {
+        this.logger.warn(
+          `${stillRunning} handlers still running after ${shutdownTimeoutMs} ms; their messages come again`,
+        );
+      }
+    } finally {
+      await this.#leaveEngine();
+    }
+  }
+
+  async #leaveEngine(): Promise<void> {
+    try {
+      if (this.#options.engine === undefined) await this.#engine.close();
+    } finally {
+      for (const unlisten of this.#unlisten) unlisten();
+      this.#unlisten = [];
+    }
   }
 
   async #listen(): Promise<Consumer | undefined> {
@@ -169,7 +192,12 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
     const { topic, tags } = message;
     const exact = `${topic}:${tags}`;
     const pattern = this.messageHandlers.has(exact) ? exact : topic;
-    const handler = this.messageHandlers.get(pattern)!;
+    const handler = this.messageHandlers.get(pattern);
+    // A retry of a tag whose handler the app had before.
+    if (handler === undefined) {
+      const listener = tags === undefined ? topic : exact;
+      throw new ListenerUnknownError({ listener, known: [...this.messageHandlers.keys()] });
+    }
     const context = new RocketRpcContext([message, pattern]);
     const call = (): Promise<unknown> => this.#hooked(context, () => this.#callAll(pattern, message, context));
     const isRequest = message.properties[Property.CORRELATION_ID] !== undefined && handler.isEventHandler !== true;
@@ -194,7 +222,7 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
   }
 
   async #call(handler: MessageHandler, message: MessageExt, context: RocketRpcContext): Promise<unknown> {
-    const payload = this.#converter.fromBody(message, undefined);
+    const payload = payloadOf(this.#converter, message, undefined);
     const result: unknown = await handler(payload, context);
     return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
   }
@@ -217,9 +245,18 @@ export class RocketServer extends Server<RocketServerEvents> implements CustomTr
         } catch (error) {
           reject(error);
         } finally {
-          this.onProcessingEndHook?.(ROCKET_TRANSPORT, context);
+          this.#tellEnd(context);
         }
       });
     });
+  }
+
+  /** Called where nobody could catch what the hook throws. */
+  #tellEnd(context: RocketRpcContext): void {
+    try {
+      this.onProcessingEndHook?.(ROCKET_TRANSPORT, context);
+    } catch (error) {
+      this.logger.error(`The hook at the end of a handler threw: ${messageOf(error)}`, stackOf(error));
+    }
   }
 }

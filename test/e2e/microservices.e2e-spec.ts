@@ -33,6 +33,7 @@ import {
   RocketServer,
   type RocketServerOptions,
 } from 'nestjs-rocket/microservices';
+import { Gate } from '../support/gate.js';
 import { LogLines } from './rocket-app.js';
 
 interface Call {
@@ -163,6 +164,9 @@ class OrderController {
 })
 class AppModule {}
 
+/** What listening came to. */
+const listening = (server: RocketServer): Promise<unknown> => new Promise((resolve) => server.listen(resolve));
+
 describe('@nestjs/microservices in a hybrid app, over the engine of the module', () => {
   let app: INestApplication;
   let client: ClientProxy;
@@ -286,21 +290,47 @@ describe('@nestjs/microservices in a hybrid app, over the engine of the module',
   it('fails the start when the engine refuses a topic', async () => {
     const server = new RocketServer({ engine: broker, consumerGroup: 'g' });
     server.addHandler('no topic', () => Promise.resolve(), true);
-    const outcome = new Promise((resolve) => server.listen(resolve));
-    expect(await outcome).toMatchObject({ code: 'NAME_ILLEGAL' });
+    expect(await listening(server)).toMatchObject({ code: 'NAME_ILLEGAL' });
   });
 
   it('is one member of its group, which leaves with it, however often it is told to listen', async () => {
     const server = new RocketServer({ engine: broker, consumerGroup: 'g' });
     server.addHandler('t', () => Promise.resolve(), true);
-    const listen = (): Promise<unknown> => new Promise((resolve) => server.listen(resolve));
-    await Promise.all([listen(), listen()]);
+    await Promise.all([listening(server), listening(server)]);
     expect(broker.admin.groups.members('g')).toHaveLength(1);
     await server.close();
-    const listening = listen();
+    const again = listening(server);
     await server.close();
-    await listening;
+    await again;
     expect(broker.admin.groups.members('g')).toEqual([]);
+  });
+
+  it('logs what a hook at the end of a handler throws', async () => {
+    const server = new RocketServer({ engine: broker, consumerGroup: 'g' });
+    server.addHandler('t', () => Promise.resolve(), true);
+    server.setOnProcessingEndHook(() => {
+      throw new Error('no span');
+    });
+    await listening(server);
+    await emit('t', 'x');
+    expect(log.matching(/hook at the end of a handler threw: no span/)).toHaveLength(1);
+    await server.close();
+  });
+
+  it('tells of failures until it is closed, and logs the rejection of who is told', async () => {
+    const server = new RocketServer({ engine: broker, consumerGroup: 'g' });
+    let heard = 0;
+    const alarm: () => unknown = () => {
+      heard++;
+      return Promise.reject(new Error('no alarm'));
+    };
+    server.on('handlerFailed', alarm);
+    await listening(server);
+    await emit('payments:failed', 'x');
+    await server.close();
+    await emit('payments:failed', 'y');
+    expect(heard).toBe(1);
+    expect(log.matching(/no alarm/)).toHaveLength(1);
   });
 
   it('lets a request time out that nobody answers', async () => {
@@ -357,6 +387,53 @@ describe('a RocketServer with a broker of its own', () => {
       [1, 2, 3],
     ]);
     await service.close();
+  });
+
+  it('closes it when its handlers have ended, also when it is told to a second time', async () => {
+    const environment = { logger: new SilentLogger() };
+    const server = new RocketServer({ consumerGroup: 'g', broker: { store: { type: 'memory' } }, environment });
+    const broker = server.unwrap<EmbeddedBroker>();
+    const [begun, gate] = [new Gate(), new Gate()];
+    let sent: unknown;
+    const handler = async (): Promise<void> => {
+      begun.open();
+      await gate.opened;
+      sent = await broker.send({ topic: 'other', body: Buffer.from('x') });
+    };
+    server.addHandler('t', handler, true);
+    await listening(server);
+    await broker.send({ topic: 't', body: Buffer.from('x') });
+    await begun.opened;
+    const first = server.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    const second = server.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    gate.open();
+    await Promise.all([first, second]);
+    expect(sent).toMatchObject({ sendStatus: 'SEND_OK' });
+  });
+
+  it('says so when a retried message has no handler any more', async () => {
+    const clock = new ManualClock();
+    const engine = new EmbeddedBroker({ store: { type: 'memory' } }, { clock, logger: new SilentLogger() });
+    await engine.start();
+    const reasons: string[] = [];
+    const serve = async (...patterns: string[]): Promise<RocketServer> => {
+      const server = new RocketServer({ consumerGroup: 'g', engine });
+      for (const pattern of patterns) server.addHandler(pattern, () => Promise.reject(new Error('not yet')), true);
+      server.on('handlerFailed', ({ error }) => reasons.push((error as Error).message));
+      await listening(server);
+      return server;
+    };
+    const first = await serve('t:a', 't:b');
+    await engine.send({ topic: 't', tags: 'b', body: Buffer.from('x') });
+    await engine.whenIdle();
+    await first.close();
+    const second = await serve('t:a');
+    await clock.advance(10_000, () => engine.whenIdle());
+    expect(reasons).toEqual(['not yet', expect.stringMatching(/no listener "t:b".*t:a/)]);
+    await second.close();
+    await engine.close();
   });
 
   it('takes either an engine or options for one', () => {
