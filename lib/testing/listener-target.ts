@@ -1,5 +1,6 @@
 import { TestTargetError } from '../errors/index.js';
-import { ListenerMetadataAccessor } from '../listener/index.js';
+import { ListenerMetadataAccessor, readDeclaration } from '../listener/index.js';
+import type { ConfigReader } from '../rocket.config.js';
 import type { Attempt } from './attempt-log.js';
 
 /** A class with `@MessageListener`. */
@@ -14,12 +15,15 @@ export interface ResolvedTarget {
   readonly matches: (attempt: Attempt) => boolean;
 }
 
-/** @throws TestTargetError */
-export function resolveTarget(target: Target): ResolvedTarget {
+/**
+ * @param config of the app, which declarations of listeners may name values of
+ * @throws TestTargetError
+ */
+export function resolveTarget(target: Target, config: () => ConfigReader): ResolvedTarget {
   if (typeof target === 'string' && target !== '') {
     return { name: `topic "${target}"`, matches: ({ topic }) => topic === target };
   }
-  if (typeof target === 'function') return listener(target);
+  if (typeof target === 'function') return listener(target, config);
   if (typeof target === 'object' && target !== null && typeof target.msgId === 'string') {
     const { msgId } = target;
     return { name: `message ${msgId}`, matches: ({ message }) => message.msgId === msgId };
@@ -28,12 +32,13 @@ export function resolveTarget(target: Target): ResolvedTarget {
 }
 
 /** A listener is known by its groups and topics: each pair of them has one listener in an app. */
-function listener(type: ListenerClass): ResolvedTarget {
-  const declared = new ListenerMetadataAccessor().declarationsOf(type);
-  if (declared.length === 0) throw new TestTargetError({ target: type });
+function listener(type: ListenerClass, config: () => ConfigReader): ResolvedTarget {
+  const declarations = new ListenerMetadataAccessor().declarationsOf(type);
+  if (declarations.length === 0) throw new TestTargetError({ target: type });
+  const declared = declarations.flatMap(({ options }) => readDeclaration(type.name, options, config));
   return {
     name: type.name,
     matches: ({ topic, consumerGroup }) =>
-      declared.some(({ options }) => options.consumerGroup === consumerGroup && options.topic === topic),
+      declared.some((options) => options.consumerGroup === consumerGroup && options.topic === topic),
   };
 }

@@ -10,6 +10,7 @@ import {
   type SubscribeOptions,
   type TopicSubscription,
 } from '../engine/index.js';
+import { BatchResultError } from '../errors/index.js';
 
 /** How a call of a handler ended: with what it returned, or with what it threw. */
 export type Ending =
@@ -78,7 +79,14 @@ export class ObservedBroker extends EmbeddedBroker {
       };
       try {
         const result = await handler(messages, { fail });
-        const doneCount = typeof result === 'number' ? result : messages.length;
+        const others = messages.length - faults.size;
+        const doneCount = typeof result === 'number' ? result : others;
+        if (!Number.isInteger(doneCount) || doneCount < 0 || doneCount > others) {
+          const reason = `a number says how many of the messages are done, so it is from 0 to ${others}`;
+          const error = new BatchResultError({ returned: result, batchLength: others, reason });
+          tell(0, { outcome: 'FAILED', error });
+          return result;
+        }
         tell(result === RECONSUME_LATER ? 0 : doneCount, { outcome: 'RECONSUME_LATER' });
         return result;
       } catch (error) {

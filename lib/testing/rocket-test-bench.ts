@@ -13,6 +13,7 @@ import {
   type MessageExt,
 } from '../engine/index.js';
 import { NotConsumedError, TestClockError } from '../errors/index.js';
+import { environmentReader, type ConfigReader } from '../rocket.config.js';
 import { ROCKET_ENGINE_LOG_CONTEXT } from '../rocket.constants.js';
 import { AttemptLog, type Attempt } from './attempt-log.js';
 import { durationMs, type Duration } from './duration.js';
@@ -59,9 +60,11 @@ export class RocketTestBench {
   readonly #broker: ObservedBroker;
   readonly #clock: ManualClock | undefined;
   readonly #attempts = new AttemptLog();
+  readonly #config: () => ConfigReader;
 
-  /** @throws InvalidOptionError */
-  constructor(options: TestBenchOptions = {}) {
+  /** @param config of the app. Default: the environment. @throws InvalidOptionError */
+  constructor(options: TestBenchOptions = {}, config = (): ConfigReader => environmentReader) {
+    this.#config = config;
     const { clock = 'manual', broker = {}, logger = new Logger(ROCKET_ENGINE_LOG_CONTEXT) } = options;
     this.converter = options.converter ?? new DefaultMessageConverter();
     this.#clock = clock === 'manual' ? new ManualClock() : clock === 'real' ? undefined : clock;
@@ -124,7 +127,7 @@ export class RocketTestBench {
    */
   async waitFor(target: Target, options: WaitOptions = {}): Promise<readonly Attempt[]> {
     const { count = 1, timeoutMs = 5000 } = options;
-    const { name, matches } = resolveTarget(target);
+    const { name, matches } = resolveTarget(target, this.#config);
     const consumed = (): readonly Attempt[] =>
       this.#attempts.matching((attempt) => attempt.outcome === 'CONSUMED' && matches(attempt));
     if (this.#clock === undefined) await this.#until(() => consumed().length >= count, timeoutMs);
@@ -138,7 +141,7 @@ export class RocketTestBench {
 
   /** Every ended attempt at a listener, topic or message, failed ones as well, in the order of their ends. @throws TestTargetError */
   attempts(target: Target): readonly Attempt[] {
-    return this.#attempts.matching(resolveTarget(target).matches);
+    return this.#attempts.matching(resolveTarget(target, this.#config).matches);
   }
 
   /**

@@ -6,10 +6,13 @@ import {
   type ModuleMetadata,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { Test as NestTest, TestingModuleBuilder } from '@nestjs/testing';
+import { environmentReader, type ConfigReader } from '../rocket.config.js';
+import { RocketDiscovery } from '../rocket.discovery.js';
 import { RocketModule } from '../rocket.module.js';
 import { resolveRocketOptions, type RocketModuleOptions } from '../rocket.options.js';
-import { ROCKET_MODULE_OPTIONS, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
+import { DEFAULT_STORE, ROCKET_MODULE_OPTIONS, ROCKET_RESOLVED_OPTIONS } from '../rocket.tokens.js';
 import { RocketTestBench, type TestBenchOptions } from './rocket-test-bench.js';
 
 /** What an app is tested on, and those options of `RocketModule.forRoot` that are not the broker's. */
@@ -36,10 +39,16 @@ class BenchLifecycle implements OnApplicationShutdown {
 @Module({})
 class RocketTestBenchModule {
   static with(options: RocketTestingOptions): DynamicModule {
-    const bench = { provide: RocketTestBench, useFactory: (): RocketTestBench => new RocketTestBench(options) };
+    const bench = {
+      provide: RocketTestBench,
+      useFactory: (discovery: DiscoveryService): RocketTestBench =>
+        new RocketTestBench(options, () => options.consumer?.config ?? configOf(discovery)),
+      inject: [DiscoveryService],
+    };
     return {
       module: RocketTestBenchModule,
       global: true,
+      imports: [DiscoveryModule],
       providers: [bench, BenchLifecycle],
       exports: [RocketTestBench],
     };
@@ -94,6 +103,11 @@ export class RocketTestingModule {
         inject: [RocketTestBench],
       });
   }
+}
+
+/** As the app's listeners are read. */
+function configOf(discovery: DiscoveryService): ConfigReader {
+  return new RocketDiscovery(discovery, DEFAULT_STORE).configService() ?? environmentReader;
 }
 
 async function moduleOptions(bench: RocketTestBench, options: RocketTestingOptions): Promise<RocketModuleOptions> {

@@ -1,4 +1,4 @@
-import { Injectable, Module } from '@nestjs/common';
+import { Injectable, Module, type Provider } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
   GroupNotExistError,
@@ -11,6 +11,7 @@ import {
   RocketModule,
   RocketTemplate,
   StoreClosedError,
+  type DeclaredListenerOptions,
   type RocketListener,
 } from 'nestjs-rocket';
 import {
@@ -38,10 +39,10 @@ class Parcel {
   weightGrams!: number;
 }
 
-async function startApp(options: RocketTestingOptions = {}): Promise<TestingModule> {
+async function startApp(options: RocketTestingOptions = {}, ...listeners: Provider[]): Promise<TestingModule> {
   const app = await Test.createTestingModule({
     imports: [RocketTestingModule.forRoot(options)],
-    providers: [OrderListener],
+    providers: [OrderListener, ...listeners],
   })
     .setLogger(new LogLines())
     .compile();
@@ -129,6 +130,29 @@ describe('a test bench', () => {
       [4, 'RECONSUME_LATER'],
       [5, 'RECONSUME_LATER'],
     ]);
+  });
+
+  it('does not call a message consumed that is retried because its batch handler counts wrong', async () => {
+    const options = { topic: 'batches', consumerGroup: 'batcher', batchSize: 8 };
+    await app.get(RocketListenerRegistry).subscribe(options, (payloads: unknown[]) => payloads.length + 1);
+    await template.convertAndSend('batches', 1);
+    await rocket.drain();
+    expect(rocket.attempts('batches')).toMatchObject([{ outcome: 'FAILED', error: { code: 'BATCH_RESULT' } }]);
+  });
+
+  it.each<[string, Partial<DeclaredListenerOptions>]>([
+    ['a list of topics', { topic: ['orders', 'refunds'] }],
+    ['a placeholder', { topic: '${NO_SUCH_TOPIC:orders}', consumerGroup: '${NO_SUCH_GROUP:placed}' }],
+    ['functions', { topic: () => 'orders', consumerGroup: () => 'computed' }],
+  ])('finds what was given to a listener that is declared with %s', async (_how, options) => {
+    @MessageListener({ topic: 'orders', consumerGroup: 'declared', ...options })
+    class Declared {
+      onMessage(): void {}
+    }
+    const other = await startApp({}, Declared);
+    await other.get(RocketTemplate).convertAndSend('orders', 1);
+    expect(await other.get(RocketTestBench).waitFor(Declared)).toHaveLength(1);
+    await other.close();
   });
 
   it('lets time pass in every unit', async () => {
