@@ -1,4 +1,4 @@
-import { intoWriteQueue } from '../store/index.js';
+import { intoWriteQueue, retryDelayMs } from '../store/index.js';
 import {
   SCHEDULE_TOPIC,
   type QueueEntry,
@@ -11,9 +11,6 @@ import { fromScheduled, levelOfScheduleQueue } from './delay-level.js';
 /** Records of one level that are under way to their queues at the same time. */
 const MAX_IN_FLIGHT = 256;
 const MAX_SLICE_BYTES = 4 * 1024 * 1024;
-/** RocketMQ: `DELAY_FOR_A_WHILE` and `DELAY_FOR_A_PERIOD`. */
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 10_000;
 /**
  * Timers run on a clock that stands still while a machine sleeps. Looking at the time of day once a minute bounds how late that
  * makes a delivery.
@@ -101,7 +98,7 @@ export class DelayLevelCursor {
 
   /** A record that arrived while a run was ending has woken nobody; its delay is far from over. */
   #watchLateArrivals(): void {
-    if (this.#timer === undefined && this.#range().maxOffset > this.#offset) this.#sleep(FIRST_RETRY_MS);
+    if (this.#timer === undefined && this.#range().maxOffset > this.#offset) this.#sleep(retryDelayMs(0));
   }
 
   async #deliverAllDue(): Promise<void> {
@@ -206,7 +203,7 @@ export class DelayLevelCursor {
   }
 
   #backOff(reason: unknown): void {
-    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);
+    const retryMs = retryDelayMs(this.#failures);
     if (this.#failures === 0) {
       this.#context.logger.error(
         `Delivering delayed messages of level ${this.#level} failed at queue offset ${this.#offset}; it is tried again until it succeeds: ${String(reason)}`,

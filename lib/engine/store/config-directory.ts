@@ -45,8 +45,8 @@ export class ConfigDirectory implements StateDirectory {
       await makeDurableDirectory(this.#environment.fileSystem, this.#path);
       // What is read here may be in the memory of the operating system alone: an earlier process wrote it, and ended before its name was on the disk.
       await this.#environment.fileSystem.syncDirectory(this.#path);
+      this.#isMade = true;
     }
-    this.#isMade = true;
     const path = `${this.#path}/${name}`;
     const { content, text } = await this.#read(path);
     const syncLog: SyncLog = () => this.#syncLog();

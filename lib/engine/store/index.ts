@@ -20,6 +20,7 @@ export {
   type DataVersion,
 } from './data-version.js';
 export { redraft } from './redraft.js';
+export { retryDelayMs } from './retry-delay.js';
 export { checkGroupName, checkSendableTopic, checkTopicName } from './names.js';
 export {
   checkMessageType,

@@ -6,6 +6,7 @@ import type { CommitLog } from './commit-log.js';
 import type { ConsumeQueueSet } from './consume-queue-set.js';
 import type { DeletedTopics } from './deleted-topics.js';
 import { whenNothingIsOnItsWay } from './in-flight.js';
+import { retryDelayMs } from './retry-delay.js';
 import type { TopicConfigTable } from './topic-config-table.js';
 
 export interface TopicRemovalParts {
@@ -19,8 +20,7 @@ export interface TopicRemovalParts {
   readonly activity: Activity;
 }
 
-const FIRST_RETRY_MS = 1000;
-const MAX_RETRY_MS = 30_000;
+const RETRY_LIMITS = { firstMs: 1000, maxMs: 30_000 };
 
 /** Forgets what others keep of a topic, above all the groups' offsets; resolves when that is on disk. May be called again for the same topic. */
 export type ForgetTopic = (topic: string) => Promise<void>;
@@ -100,7 +100,7 @@ export class TopicRemoval {
         )
         .finally(done);
     };
-    this.#retries.set(topic, clock.setTimer(tryAgain, Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS)));
+    this.#retries.set(topic, clock.setTimer(tryAgain, retryDelayMs(failures, RETRY_LIMITS)));
   }
 
   async #delete(topic: string, forget: ForgetTopic): Promise<void> {

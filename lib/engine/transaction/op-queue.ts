@@ -1,9 +1,7 @@
+import { retryDelayMs } from '../store/index.js';
 import type { ServiceContext, SubmitRecord, TimerHandle } from '../types/index.js';
 import { groupOffsets, opMessage } from './op-message.js';
 import { WritesUnderWay } from './writes-under-way.js';
-
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 10_000;
 
 /** Says that a half message needs nothing more. */
 export interface Decision {
@@ -122,7 +120,7 @@ export class OpQueue {
         `Storing the decision of transactions failed; it is tried again until it succeeds: ${String(reason)}`,
       );
     }
-    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);
+    const retryMs = retryDelayMs(this.#failures);
     this.#failures += 1;
     this.#waiting.push(...decisions);
     this.#retryTimer ??= this.#context.clock.setTimer(() => {

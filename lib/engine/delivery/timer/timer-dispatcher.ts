@@ -1,3 +1,4 @@
+import { retryDelayMs } from '../../store/index.js';
 import type { ServiceContext, TimerHandle } from '../../types/index.js';
 import { LoadedSlot, type Deletion, type DueTimer } from './loaded-slot.js';
 import { readSlot } from './slot-reader.js';
@@ -14,9 +15,6 @@ const ENOUGH_LOADED_TIMERS = 8 * BATCH_TIMERS;
 const LOAD_AHEAD_MS = 500;
 /** After a standstill many slots are overdue, with few timers each: so many are read at once. */
 const SLOTS_PER_LOAD = 64;
-/** RocketMQ: `DELAY_FOR_A_WHILE` and `DELAY_FOR_A_PERIOD` of its delay levels. */
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 10_000;
 /** Timers run on a clock that stands still while a machine sleeps: so the time of day is looked at once a minute. */
 const MAX_SLEEP_MS = 60_000;
 
@@ -134,7 +132,7 @@ export class TimerDispatcher {
     if (firstLeft >= 0) this.#onDelivered(this.#unfinished.slice(0, firstLeft));
     this.#listener.onError(error);
     if (!this.#isEnabled) return;
-    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);
+    const retryMs = retryDelayMs(this.#failures);
     if (this.#failures === 0) {
       this.#context.logger.error(
         `Delivering timer messages failed; it is tried again until it succeeds: ${String(error)}`,

@@ -1,5 +1,5 @@
 import { StoreClosedError, StoreCorruptError } from '../../../errors/index.js';
-import { javaStringHash } from '../../store/index.js';
+import { javaStringHash, retryDelayMs } from '../../store/index.js';
 import {
   TIMER_TOPIC,
   type PullBatch,
@@ -21,8 +21,6 @@ const BATCH_RECORDS = 256;
 const BATCH_BYTES = 1024 * 1024;
 /** Units that are gathered in memory before somebody has to write them. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024;
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 10_000;
 
 /** A record of the timer topic with its places in the wheel: one, or several for a recall. */
 interface Entry {
@@ -305,7 +303,7 @@ export class TimerIndexer {
         `Timer messages could not be put into their index; it is tried again until it succeeds: ${String(error)}`,
       );
     }
-    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, MAX_RETRY_MS);
+    const retryMs = retryDelayMs(this.#failures);
     this.#failures += 1;
     if (!this.#isEnabled) return;
     this.#retryTimer = this.#context.clock.setTimer(() => this.#startRun(), retryMs);

@@ -1,4 +1,5 @@
 import { StoreClosedError } from '../../../errors/index.js';
+import { retryDelayMs } from '../../store/index.js';
 import { TIMER_TOPIC, type RecordDraft, type ServiceContext, type TimerHandle } from '../../types/index.js';
 import { IndexCheckpoints } from './index-checkpoints.js';
 import { openIndex, ownRebuild, type Rebuild } from './index-opening.js';
@@ -16,8 +17,6 @@ import { newTimerStatistics, type TimerStatistics } from './timer-statistics.js'
 import { slotOf } from './timer-time.js';
 
 const TIMER_QUEUES = 1;
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 10_000;
 /** While the index catches up, what is overdue by more than a day counts as overdue by a day. */
 const MOST_OVERDUE_SLOTS = 86_400;
 
@@ -249,7 +248,7 @@ export class TimerService {
     const { queueOffset, rollWindowMs } = this.#index;
     const rebuild = ownRebuild(reason, queueOffset, this.#index.doneUpTo(clock.now()), rollWindowMs);
     for (let failures = 0; !(await this.#isCleared(rebuild, failures)); failures++) {
-      await this.#pause(Math.min(FIRST_RETRY_MS * 2 ** failures, MAX_RETRY_MS));
+      await this.#pause(retryDelayMs(failures));
       if (this.#state !== 'running') return;
     }
     this.#checkpoints?.markDirty();
