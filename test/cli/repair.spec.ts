@@ -5,11 +5,11 @@ import { repairStore } from '../../lib/cli/repair.js';
 import { verifyStore } from '../../lib/cli/verify.js';
 import { formatProperties } from '../../lib/engine/store/index.js';
 import { SCHEDULE_TOPIC } from '../../lib/engine/types/index.js';
+import { numbered } from '../support/numbered.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
 import { bodiesOf, crashImage, openTestStore, testDraft, type TestStore } from '../support/test-store.js';
 
 const LOG_FILE = 'commitlog/00000000000000000000';
-const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 
 describe('a repair of a store', () => {
   let directory: TemporaryDirectory;

@@ -40,7 +40,7 @@ import { RocketLifecycle } from '../../lib/rocket.lifecycle.js';
 import { Gate } from '../support/gate.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary-directory.js';
 import { startChildApp } from './child-app.js';
-import { Deliveries, ManualWorld, compileApp, startApp, type AppParts } from './rocket-app.js';
+import { Deliveries, ManualWorld, compileApp, failClosesOfConsumers, startApp, type AppParts } from './rocket-app.js';
 
 @MessageListener({ topic: 'love', consumerGroup: 'madoka' })
 class LoveListener {
@@ -495,17 +495,7 @@ describe('an app that ends', () => {
   it('frees the store, and tells of the failure then, when a group can not be left', async () => {
     const options = storeOptions();
     const { module } = await compileApp({ options, providers: [LoveListener] });
-    const broker = module.get<EmbeddedBroker>(ROCKET_ENGINE);
-    const subscribe = broker.subscribe.bind(broker);
-    broker.subscribe = async (spec) => {
-      const consumer = await subscribe(spec);
-      const close = consumer.close.bind(consumer);
-      consumer.close = async (closing) => {
-        await close(closing);
-        throw new Error('the disk is gone');
-      };
-      return consumer;
-    };
+    failClosesOfConsumers(module.get<EmbeddedBroker>(ROCKET_ENGINE));
     await module.init();
     // The hooks as Nest 11 calls them: none after one that rejects.
     const lifecycle = module.get(RocketLifecycle, { strict: false });

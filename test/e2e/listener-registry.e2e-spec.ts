@@ -13,7 +13,7 @@ import {
   type MessageExt,
   type MessageListenerOptions,
 } from '../../lib/index.js';
-import { ManualWorld, type RocketApp } from './rocket-app.js';
+import { failClosesOfConsumers, ManualWorld, type RocketApp } from './rocket-app.js';
 
 class Keeping {
   readonly payloads: unknown[] = [];
@@ -209,20 +209,11 @@ describe('the registry of listeners', () => {
     });
 
     it('whose id is free when it is closed, also when that fails', async () => {
-      const subscribe = app.broker.subscribe.bind(app.broker);
-      app.broker.subscribe = async (spec) => {
-        const consumer = await subscribe(spec);
-        const close = consumer.close.bind(consumer);
-        consumer.close = async (closing) => {
-          await close(closing);
-          throw new Error('the disk is gone');
-        };
-        return consumer;
-      };
+      const mend = failClosesOfConsumers(app.broker);
       const handle = await registry.subscribe(options, () => undefined);
       await expect(handle.close()).rejects.toThrow('the disk is gone');
       expect(registry.has('reports@reports')).toBe(false);
-      app.broker.subscribe = subscribe;
+      mend();
       await registry.subscribe(options, () => undefined);
     });
 

@@ -157,3 +157,20 @@ export class Deliveries<T = unknown> {
     return new Promise((resolve) => this.#waiting.push({ count, resolve }));
   }
 }
+
+/** Consumers that join from now on leave their group, and their close rejects all the same. Returns a function that ends it. */
+export function failClosesOfConsumers(broker: EmbeddedBroker): () => void {
+  const subscribe = broker.subscribe.bind(broker);
+  broker.subscribe = async (spec) => {
+    const consumer = await subscribe(spec);
+    const close = consumer.close.bind(consumer);
+    consumer.close = async (closing) => {
+      await close(closing);
+      throw new Error('the disk is gone');
+    };
+    return consumer;
+  };
+  return () => {
+    broker.subscribe = subscribe;
+  };
+}

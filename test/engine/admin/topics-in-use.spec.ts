@@ -2,6 +2,7 @@ import { EmbeddedBroker, ManualClock, SilentLogger, type Consumer } from '../../
 import type { FileHandle } from '../../../lib/engine/types/index.js';
 import { NonRetryableError } from '../../../lib/errors/index.js';
 import { Gate } from '../../support/gate.js';
+import { numbered } from '../../support/numbered.js';
 import { diskError, HookedFileSystem } from '../../support/hooked-file-system.js';
 
 /** Reads of the log wait at the gate. */
@@ -42,8 +43,6 @@ describe('a topic that is made, changed or deleted while others use it', () => {
     broker.send({ topic, body: Buffer.from(body), ...more });
   const sendAll = (topic: string, bodies: readonly string[], more: object = {}) =>
     Promise.all(bodies.map((body) => send(topic, body, more)));
-  const numbered = (prefix: string, count: number): string[] =>
-    Array.from({ length: count }, (_, i) => `${prefix}${i}`);
   const listen = async (topic: string, received: string[], handle?: () => void): Promise<Consumer> => {
     const consumer = await broker.subscribe({
       group: 'g',

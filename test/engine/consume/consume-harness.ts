@@ -210,5 +210,4 @@ export class BatchWitness {
   }
 }
 
-export const numbered = (prefix: string, count: number): readonly string[] =>
-  Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+export { numbered } from '../../support/numbered.js';

@@ -12,6 +12,7 @@ import {
 } from '../../../lib/engine/delivery/timer/timer-time.js';
 import { UnitMagic, writeUnit } from '../../../lib/engine/delivery/timer/timer-unit.js';
 import { FaultyFileSystem, ManualClock, MemoryFileSystem, SeededRandom } from '../../../lib/engine/io/index.js';
+import type { FileSystem } from '../../../lib/engine/types/index.js';
 import { STORE_PATH, TimerHarness } from './timer-harness.js';
 import { copyTree, PowerCutFileSystem } from './timer-power-cut.js';
 
@@ -45,6 +46,13 @@ async function readAsRocketMq(harness: TimerHarness, timeMs: number) {
     position = Number(file.readBigInt64BE(at + 4));
   }
   return { wheelBytes: wheel.length, slot, units };
+}
+
+/** One byte of the first file of units. */
+async function damage(fileSystem: FileSystem, at: number): Promise<void> {
+  const log = await fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
+  await log.write(Buffer.from([0xff]), at);
+  await log.close();
 }
 
 describe('The files of the timer index', () => {
@@ -252,9 +260,7 @@ describe('An index that is not there, or not ours,', () => {
     const startMs = harness.clock.now();
     for (let i = 1; i <= 100; i++) await harness.send('orders', String(i), startMs + i * 100);
     harness = await harness.reopened();
-    const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
-    await log.write(Buffer.from([0xff]), 52 * 50 + 30);
-    await log.close();
+    await damage(harness.fileSystem, 52 * 50 + 30);
     await harness.advance(60_000);
     expect(harness.logger.warnings).toEqual([expect.stringContaining('The timer index is damaged')]);
     const expected = Array.from({ length: 100 }, (_, i) => ({ body: String(i + 1), atMs: startMs + (i + 1) * 100 }));
@@ -372,9 +378,7 @@ describe('An index that is not there, or not ours,', () => {
     await harness.send('orders', 'b', startMs + 6200);
     await harness.clock.advanceTo(startMs + 4000, () => harness.settle());
     // In the unit of b, which is not in memory yet.
-    const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
-    await log.write(Buffer.from([0xff]), 52 + 45);
-    await log.close();
+    await damage(harness.fileSystem, 52 + 45);
     isBusy = true;
     await harness.clock.advanceTo(startMs + 5600, () => harness.settle());
     isBusy = false;
@@ -394,9 +398,7 @@ describe('An index that is not there, or not ours,', () => {
     await harness.send('orders', 'b', dueMs);
     await harness.settle();
     harness = await harness.reopened();
-    const log = await fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
-    await log.write(Buffer.from([0xff]), 30);
-    await log.close();
+    await damage(fileSystem, 30);
     fileSystem.failNext({ operation: 'remove', pathPart: 'timerwheel', code: 'EIO', times: 3 });
     const recalled = harness.recall(handle!);
     await harness.settle();
@@ -417,9 +419,7 @@ describe('An index that is not there, or not ours,', () => {
     await harness.send('orders', 'a', dueMs);
     await harness.settle();
     harness = await harness.reopened();
-    const log = await fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
-    await log.write(Buffer.from([0xff]), 30);
-    await log.close();
+    await damage(fileSystem, 30);
     fileSystem.failNext({ operation: 'remove', pathPart: 'timerwheel', code: 'EIO', times: 1000 });
     await harness.advance(55_000);
     await harness.close();
@@ -465,9 +465,7 @@ describe('An index that is not there, or not ours,', () => {
     await harness.send('orders', 'b', dueMs);
     await harness.settle();
     harness = await harness.reopened();
-    const log = await harness.fileSystem.open(`${STORE_PATH}/timerlog/${'0'.repeat(20)}`, 'write');
-    await log.write(Buffer.from([0xff]), 30);
-    await log.close();
+    await damage(harness.fileSystem, 30);
     await harness.recall(handle!);
     await harness.advance(60_000);
     expect(await harness.delivered('orders')).toEqual([{ body: 'b', atMs: dueMs }]);

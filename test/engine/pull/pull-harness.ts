@@ -128,12 +128,11 @@ export const queue = (queueId: number, topic = 'log'): MessageQueue => ({ topic,
 export const bodies = (messages: readonly MessageExt[]): readonly string[] =>
   messages.map((message) => message.body.toString());
 
-export const numbered = (prefix: string, count: number, from = 0): readonly string[] =>
-  Array.from({ length: count }, (_, index) => `${prefix}${from + index}`);
-
 /** What is there now. */
 export const pollNow = async (consumer: PullConsumer, maxCount = 100): Promise<readonly string[]> =>
   bodies(await consumer.poll({ maxCount, timeoutMs: 0 }));
+
+export { numbered } from '../../support/numbered.js';
 
 /** Looks at a promise without waiting for it. */
 export class Watched<T> {

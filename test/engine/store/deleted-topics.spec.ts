@@ -1,6 +1,7 @@
 import { ManualClock } from '../../../lib/engine/io/index.js';
 import type { FileHandle } from '../../../lib/engine/types/index.js';
 import { Gate } from '../../support/gate.js';
+import { numbered } from '../../support/numbered.js';
 import { diskError, HookedFileSystem } from '../../support/hooked-file-system.js';
 import { bodiesOf, openTestStore, testDraft, type TestStore, type TestStoreParts } from '../../support/test-store.js';
 
@@ -21,7 +22,6 @@ class LateSyncs extends HookedFileSystem {
 }
 
 const forget = async (): Promise<void> => undefined;
-const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix} ${i}`);
 const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -42,10 +42,10 @@ describe('a topic that was deleted does not come back, nor take a new one of its
   };
   /** The name is used again, and the process is killed. */
   const expectNewTopicHolds = async (more: Partial<TestStoreParts> = {}): Promise<void> => {
-    await fill('gone', numbered('new', 5));
+    await fill('gone', numbered('new ', 5));
     disk.crash('process');
     await open(more);
-    expect(await bodiesOf(store, 'gone')).toEqual(numbered('new', 5));
+    expect(await bodiesOf(store, 'gone')).toEqual(numbered('new ', 5));
     await store.close();
   };
   /** Writes behind the first file fail, and so `onClearing` decides what becomes of the group that reached into the second. */
@@ -88,7 +88,7 @@ describe('a topic that was deleted does not come back, nor take a new one of its
     const often = { checkpointIntervalMs: 1000 };
     await open(often);
     await fill('kept', ['x']);
-    await fill('gone', numbered('old', 5));
+    await fill('gone', numbered('old ', 5));
     let isHeld = false;
     disk.hook = async (operation, path) => {
       if (isHeld || operation !== 'write' || !path.includes('topics.json')) return;
@@ -112,7 +112,7 @@ describe('a topic that was deleted does not come back, nor take a new one of its
       clearing.open();
       return new Promise(() => undefined);
     });
-    for (const body of numbered('old', 20)) void append('gone', body.padEnd(1000)).catch(() => undefined);
+    for (const body of numbered('old ', 20)) void append('gone', body.padEnd(1000)).catch(() => undefined);
     await clearing.opened;
     let isDeleted = false;
     void store.deleteTopic('gone', forget).then(
@@ -138,7 +138,7 @@ describe('a topic that was deleted does not come back, nor take a new one of its
       // The first of the two calls that clear the file succeeds.
       if (++truncations === 2) throw diskError('EIO');
     });
-    const sends = await Promise.allSettled(numbered('old', 30).map((body) => append('gone', body.padEnd(1000))));
+    const sends = await Promise.allSettled(numbered('old ', 30).map((body) => append('gone', body.padEnd(1000))));
     expect(sends.every(({ status }) => status === 'rejected')).toBe(true);
     expect(truncations).toBe(2);
     disk.hook = () => undefined;
@@ -156,7 +156,7 @@ describe('a topic that was deleted does not come back, nor take a new one of its
     const hour = { fileReservedTimeHours: 1, deleteFileBatchMax: 100 };
     await open(hour);
     await store.topics.ensure('kept', 1);
-    await fill('gone', numbered('old', 5));
+    await fill('gone', numbered('old ', 5));
     await store.close();
     await open(hour);
     // As on a full disk, on which old files have to make room.

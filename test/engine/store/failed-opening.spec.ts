@@ -1,7 +1,6 @@
 import { FaultyFileSystem, ManualClock, SeededRandom } from '../../../lib/engine/io/index.js';
+import { numbered } from '../../support/numbered.js';
 import { bodiesOf, openTestStore, testDraft, type TestStore } from '../../support/test-store.js';
-
-const numbered = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix} ${i}`);
 
 describe('an opening that has failed writes nothing into the store of the next one:', () => {
   let clock: ManualClock;
@@ -48,7 +47,7 @@ describe('an opening that has failed writes nothing into the store of the next o
     await fill(
       store,
       'c',
-      numbered('x', 60).map((body) => body.padEnd(1000)),
+      numbered('x ', 60).map((body) => body.padEnd(1000)),
     );
     await clock.advance(2 * 3_600_000, () => store.activity.whenIdle());
     await fill(store, 'c', ['x']);
@@ -60,15 +59,15 @@ describe('an opening that has failed writes nothing into the store of the next o
     await expect(open()).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
     disk.clearFaults();
     store = await open();
-    await fill(store, 'b', numbered('old', 5));
+    await fill(store, 'b', numbered('old ', 5));
     await store.deleteTopic('b', async () => undefined);
     await clock.advance(1000, () => store.activity.whenIdle());
     await store.topics.ensure('b', 1);
-    await fill(store, 'b', numbered('new', 5));
+    await fill(store, 'b', numbered('new ', 5));
     disk.crash('process');
 
     store = await open();
-    expect(await bodiesOf(store, 'b')).toEqual(numbered('new', 5));
+    expect(await bodiesOf(store, 'b')).toEqual(numbered('new ', 5));
     await store.close();
   });
 });
